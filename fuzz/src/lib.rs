@@ -5,6 +5,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
+#[cfg(feature = "embedded")]
 use shiftproof::llm::embedded::{Engine, EngineOptions};
 use shiftproof::llm::http::{ApiDialect, understand};
 use shiftproof::report::RunSummary;
@@ -111,6 +112,7 @@ pub fn event_log(bytes: &[u8]) {
 }
 
 /// Weights: hardly any bytes are a model, and none may be too much.
+#[cfg(feature = "embedded")]
 pub fn gguf(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("a.gguf");

@@ -12,6 +12,7 @@ use crate::augment::augment;
 use crate::calibrate::{CONTENT_FREE, Calibration, CalibrationFit, CalibrationSet};
 use crate::event::{GroupInfo, GroupOutcome};
 use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
+use crate::grading;
 use crate::response_matrix::{
     CandidateAnswers, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix,
 };
@@ -167,6 +168,9 @@ impl PromptEvaluator<'_> {
     ) -> Result<PromptEvaluation, RunError> {
         let mut matrix = ResponseMatrix::new(self.groups.to_vec());
         let context = self.context();
+        if let (Some(prompt), Some(example)) = (prompts.first(), examples.first()) {
+            grading::rehearse(self.task, self.gateway, prompt, example).await?;
+        }
         let KnownInputs {
             settle_on,
             examples,
@@ -429,7 +433,7 @@ pub(crate) fn baseline_scores(
     baseline: &BaselinePredictions,
     inputs: &[InputIndex],
 ) -> Vec<GroupOutcome> {
-    if task.grader().is_some() {
+    if task.grader().is_some() || !task.metric().compares_labels() {
         // Nobody was asked about its answers: they have no score that compares.
         return Vec::new();
     }

@@ -175,6 +175,20 @@ impl Gateway {
         &self.auxiliary_models
     }
 
+    /// A gateway to the same store that nobody watches, and whose calls count nowhere: for
+    /// what costs nothing and is no part of a run.
+    pub(crate) fn apart(&self) -> Self {
+        Self::new(
+            self.ledger.clone(),
+            EventLog::unlogged(Vec::new()),
+            Meter::new(BudgetLimits::default()),
+            self.control.clone(),
+            None,
+            Vec::new(),
+        )
+        .with_auxiliary_models(self.auxiliary_models.clone())
+    }
+
     /// Tells a durable event.
     pub fn emit(&self, event: &Event) -> Result<(), RunError> {
         let mut state = self.state();

@@ -2,7 +2,7 @@
 //! whose label is known, by the same way to a model as everything else.
 
 use shiftproof_tasks::{
-    Answer, Finish, Grade, Grader, GradingCase, Input, Label, Prompt, Reply, Request, Task,
+    Answer, Example, Finish, Grade, Grader, GradingCase, Input, Label, Prompt, Reply, Request, Task,
 };
 
 use crate::budget::Spend;
@@ -64,6 +64,42 @@ pub(crate) async fn grade(
         }
     }
     asked[kept..].fill(CallOutcome::Unaffordable);
+    Ok(())
+}
+
+/// Asks the user's own programs about `example` what they will be asked: to render it, and
+/// to score the answer that its label is. One that fails is told so before a model is paid
+/// for what nobody can score. Their answers are stored, so that a program which worked once is
+/// not asked again; what it says of this one example is of no account here.
+///
+/// # Errors
+/// What stops a run, and so does not wait until it is under way.
+pub(crate) async fn rehearse(
+    task: &dyn Task,
+    gateway: &Gateway,
+    prompt: &Prompt,
+    example: &Example,
+) -> Result<(), RunError> {
+    let models = gateway.auxiliary_models();
+    let program = |model: &Option<PricedModel>| {
+        let own = model.as_ref().filter(|model| !model.llm.is_metered());
+        own.cloned()
+    };
+    // Limits and events know nothing of it: a run goes on as it began.
+    let apart = gateway.apart();
+    let case = (prompt, &example.input);
+    if program(&models.renderer).is_some() {
+        turns::requests(task, &apart, &[case]).await?;
+    }
+    if let Some(grader) = task.grader()
+        && let Some(model) = program(&models.grader)
+    {
+        let reply = Reply::text(task.demonstration(example).answer);
+        if let Some(request) = request(task, grader, case, &example.label, &reply) {
+            let call = ModelCall::greedy(request, grader.max_tokens());
+            apart.ask(&model, &[call]).await?;
+        }
+    }
     Ok(())
 }
 

@@ -25,9 +25,14 @@ pub struct DriftArgs {
     /// How much is said.
     #[command(flatten)]
     pub verbosity: VerbosityArgs,
-    /// The new rows: a file with the study's columns, labelled, in part or not at all.
+    /// The new rows: a file with the study's columns, labelled, in part or not at all; with
+    /// data of interactions a day's log in the study's form.
     #[arg(long, value_name = "FILE")]
     pub batch: PathBuf,
+    /// With data of interactions: a file of what users did between the study's data and the
+    /// batch, such as the day before; once a file.
+    #[arg(long, value_name = "FILE")]
+    pub before: Vec<PathBuf>,
     /// What the batch is called in reports; its file's name where absent. The same name
     /// again is the same day, with the labels it has by now.
     #[arg(long, value_name = "NAME")]

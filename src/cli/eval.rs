@@ -67,6 +67,15 @@ pub struct EvalArgs {
     /// or coverage@10; answers in the store are scored anew without a call.
     #[arg(long, value_name = "METRIC")]
     pub metric: Option<Metric>,
+    /// Also tell NDCG and hit rate of rankings at these places, such as 1,3,5,10,20, of
+    /// prompts and of methods without a language model, over all examples and by group.
+    #[arg(long, value_name = "K,K,…", value_delimiter = ',',
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub places: Vec<u32>,
+    /// Score the prompts once more with these keys of [task] in place of the study's, as
+    /// TOML: 'inject = "dros", gamma = "auto"'; may be repeated.
+    #[arg(long, value_name = "KEYS")]
+    pub with: Vec<String>,
     /// Also ask how lists change when this attribute of the user is named, for
     /// each of its values in turn (for tasks that rank; two and more further
     /// calls per example).

@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use shiftproof_search::calibrate::CalibrationSet;
 use shiftproof_search::control::RunControl;
@@ -8,7 +8,7 @@ use shiftproof_search::gateway::Gateway;
 use shiftproof_search::stats::{ClusteredSample, PairedBootstrap, paired_bootstrap};
 use shiftproof_tasks::{Example, Input, Prompt};
 
-use super::label::batch_rows;
+use self::day_batch::{DayBatch, unit};
 use super::signals::{SignalStream, pass_on};
 use super::{
     check_writable, fetch_progress, judging, note, open_ledger, prepared, print, resolve, score,
@@ -16,31 +16,24 @@ use super::{
 };
 use crate::cli::DriftArgs;
 use crate::drift::{
-    DayRecord, DriftForm, DriftLog, DriftReport, GroupCount, GroupWatch, RacedChampion,
+    DayCost, DayRecord, DriftForm, DriftLog, DriftReport, GroupWatch, NextSteps, RacedChampion,
     ReferenceRecord, decide, watch,
 };
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::baseline::CommittedBaseline;
 use crate::gate::holdout_log::HoldoutAccess;
-use crate::labels::{LabelDraw, same_rows};
 use crate::report::{RunSummary, machine, to_json};
 use crate::runs::session::StudySession;
 use crate::runs::stored;
 use crate::study::task_registry::TaskRegistry;
 use crate::wording::unusable;
 
+mod day_batch;
+
 /// Chance of a false alarm where none is stated.
 const ALPHA: f64 = 0.05;
 /// Tolerated fall where none is stated.
 const TOLERANCE: f64 = 0.02;
-
-/// The rows of a batch in the study's groups.
-struct DayBatch {
-    labelled: Vec<Example>,
-    unlabelled: Vec<Input>,
-    /// Labels that were picked: they say nothing of the group.
-    chosen: BTreeSet<String>,
-}
 
 pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     args.output
@@ -63,7 +56,7 @@ pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<Exit
     }
     judging(session.built.task.as_ref(), path)?;
     let mut notes = Vec::new();
-    let batch = DayBatch::read(&args.batch, &session, &mut notes)?;
+    let batch = DayBatch::read(&args, &session, &mut notes)?;
     let prompt = baseline.map_or_else(|| session.built.task.seed(), |baseline| baseline.prompt);
     let control = RunControl::new();
     let planned = (batch.labelled.len() + batch.unlabelled.len()) as u64;
@@ -114,20 +107,26 @@ impl DriftCall<'_> {
         let model = session.task_model.model.llm.identity();
         let mut log = DriftLog::read(&self.state())?;
         let reference = self.reference(&mut log).await?;
+        let before = self.gateway.spent();
         let answers = self
             .answers(&self.prompt, &batch.labelled, &batch.unlabelled)
             .await?;
+        let spent = self.gateway.spent().without(before);
         let name = self.name();
         let mut day = DayRecord {
             batch: name.clone(),
             prompt: self.prompt.id(),
             groups: batch.count(&answers),
+            cost: Some(DayCost::new(answers.len(), spent)),
             alarms: Vec::new(),
             labelled: false,
         };
         let mut days = log.stream();
         match days.iter_mut().find(|known| known.batch == name) {
-            Some(known) => known.groups.clone_from(&day.groups),
+            Some(known) => {
+                known.groups.clone_from(&day.groups);
+                known.cost = day.cost;
+            }
             None => days.push(day.clone()),
         }
         let groups = watch(&session.loaded.groups, &reference, &days);
@@ -145,7 +144,12 @@ impl DriftCall<'_> {
         let [study_file, batch_file] =
             [&self.args.study.study, &self.args.batch].map(|path| path.display().to_string());
         let flag = stored::store_flag(&self.args.store.store);
-        let (decision, reason, next) = decide(&groups, &race, (&study_file, &batch_file, &flag));
+        let files = NextSteps {
+            study: &study_file,
+            batch: (!batch.is_complete).then_some(&batch_file),
+            flag: &flag,
+        };
+        let (decision, reason, next) = decide(&groups, &race, files);
         Ok(DriftReport {
             study: study.name.clone(),
             prompt: self.prompt.id(),
@@ -226,6 +230,7 @@ impl DriftCall<'_> {
                 labelled: examples,
                 unlabelled: inputs,
                 chosen: BTreeSet::new(),
+                is_complete: false,
             }
             .count(&answers),
         };
@@ -341,101 +346,4 @@ fn compared(
         ahead: [ahead.estimate, interval.low, interval.high],
         n,
     })
-}
-
-/// What is drawn as one: the cluster, or the row itself.
-fn unit(input: &Input) -> String {
-    match &input.cluster {
-        Some(cluster) => format!("c{cluster}"),
-        None => format!("r{}", input.id),
-    }
-}
-
-impl DayBatch {
-    fn read(path: &Path, session: &StudySession, notes: &mut Vec<String>) -> Result<Self, Failure> {
-        let resolved = &session.resolved;
-        let (mut labelled, mut unlabelled) = batch_rows(path, resolved, &session.built)?;
-        let groups: BTreeSet<&str> = session
-            .loaded
-            .groups
-            .iter()
-            .map(|group| &*group.name)
-            .collect();
-        let all = labelled.len() + unlabelled.len();
-        labelled.retain(|(input, _)| groups.contains(input.group.as_str()));
-        unlabelled.retain(|input| groups.contains(input.group.as_str()));
-        let left = labelled.len() + unlabelled.len();
-        if left == 0 {
-            let named: Vec<&str> = groups.into_iter().collect();
-            return Err(Failure::data(format!(
-                "{}: no row is of a group of the study ({})",
-                path.display(),
-                named.join(", ")
-            )));
-        }
-        if left < all {
-            notes.push(format!(
-                "{} rows are of groups that the study does not name, and were not asked about.",
-                all - left
-            ));
-        }
-        let mut examples: Vec<Example> = labelled
-            .into_iter()
-            .map(|(input, label)| input.with_label(label))
-            .collect();
-        let mut chosen = BTreeSet::new();
-        let hand = resolved.label_file().pinned(resolved.labels.as_ref())?;
-        for label in hand {
-            let Some(at) = unlabelled
-                .iter()
-                .position(|row| same_rows(&label.input, row))
-            else {
-                continue;
-            };
-            let input = unlabelled.remove(at);
-            let truth = label.label(&session.built.task.answer_form(&input))?;
-            if label.draw == LabelDraw::Chosen {
-                chosen.insert(input.id.clone());
-            }
-            examples.push(input.with_label(truth));
-        }
-        Ok(Self {
-            labelled: examples,
-            unlabelled,
-            chosen,
-        })
-    }
-
-    /// What the prompt's answers, those to labelled rows first, come to by group. Rows
-    /// of one user share one voice.
-    fn count(&self, answers: &[GivenAnswer]) -> BTreeMap<String, GroupCount> {
-        let labelled = self.labelled.iter().map(|example| &example.input);
-        let rows: Vec<(&Input, &GivenAnswer)> = labelled
-            .chain(&self.unlabelled)
-            .zip(answers)
-            .filter(|(_, answer)| answer.counts)
-            .collect();
-        let is_fair = |input: &Input| !self.chosen.contains(&input.id);
-        let (mut voices, mut graded): (BTreeMap<_, f64>, BTreeMap<_, f64>) = Default::default();
-        for (input, answer) in &rows {
-            let key = (input.group.as_str(), unit(input));
-            *voices.entry(key.clone()).or_default() += 1.0;
-            if answer.grade.is_some() && is_fair(input) {
-                *graded.entry(key).or_default() += 1.0;
-            }
-        }
-        let mut counts: BTreeMap<String, GroupCount> = BTreeMap::new();
-        for (input, answer) in rows {
-            let key = (input.group.as_str(), unit(input));
-            let own = counts.entry(input.group.clone()).or_default();
-            own.rows += 1;
-            let class = answer.class.clone().unwrap_or_default();
-            *own.classes.entry(class).or_default() += 1.0 / voices[&key];
-            if let Some(grade) = answer.grade.filter(|_| is_fair(input)) {
-                own.labels += 1.0 / graded[&key];
-                own.right += grade / graded[&key];
-            }
-        }
-        counts
-    }
 }

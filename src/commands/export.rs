@@ -14,7 +14,7 @@ use crate::runs::session;
 use crate::runs::stored;
 use crate::shared;
 use crate::study::task_registry::{self, TaskRegistry};
-use crate::study::{ResolvedStudy, Study};
+use crate::study::{AugmentSpec, ResolvedStudy, Study};
 use crate::wording::shown::argument;
 
 pub(super) fn run(args: &ExportArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
@@ -52,6 +52,9 @@ pub(super) fn run(args: &ExportArgs, registry: &TaskRegistry) -> Result<ExitStat
             "prompt {id:#} of {} is not proven: {}",
             run.name, proof.sentence
         ));
+    }
+    if let Some(told) = exported.shape.relies_on() {
+        note(&format!("prompt {id:#} of {}: {told}", run.name));
     }
     match &args.output {
         Some(path) => {
@@ -173,6 +176,11 @@ fn shape(
     let mut shape = PromptUsage {
         model: Some(study.model.clone()),
         frame,
+        knowledge: study
+            .augment
+            .as_ref()
+            .map(AugmentSpec::written)
+            .unwrap_or_default(),
         ..PromptUsage::plain()
     };
     if let Some(declared) = &declared {

@@ -49,6 +49,12 @@ impl DriftReport {
                     }
                 }
             }
+            @if let Some(days) = self.day_table() {
+                table {
+                    thead { tr { @for head in &days.head { th { (head) } } } }
+                    tbody { @for row in &days.rows { tr { @for cell in row { td { (cell) } } } } }
+                }
+            }
             p {
                 "The chance of any false alarm over all days, groups and kinds is " (self.alpha)
                 ". Bars in the charts: 95% intervals of the day alone; the interval of all days \

@@ -1,6 +1,7 @@
 //! Whether a prompt in use still holds: day by day, at an error that is stated for all
 //! days together.
 
+mod days;
 mod html;
 mod junit;
 mod state;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use shiftproof_search::budget::Spend;
 use shiftproof_tasks::PromptId;
 
-pub(crate) use self::state::{DayRecord, DriftLog, GroupCount, ReferenceRecord};
+pub(crate) use self::state::{DayCost, DayRecord, DriftLog, GroupCount, ReferenceRecord};
 pub(crate) use self::watch::{GroupWatch, watch};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
@@ -148,12 +149,23 @@ impl DriftForm {
     }
 }
 
-/// What is to be done, why, and by which commands; the study's and the batch's files and
-/// the store's [flag](crate::runs::stored::store_flag) are theirs.
+/// What the commands that go on from a report are about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NextSteps<'a> {
+    /// The study's file.
+    pub study: &'a str,
+    /// The batch's file; `None` where every row of it tells its own truth and there is
+    /// nothing to label.
+    pub batch: Option<&'a str>,
+    /// The store's [flag](crate::runs::stored::store_flag).
+    pub flag: &'a str,
+}
+
+/// What is to be done, why, and by which commands.
 pub(crate) fn decide(
     groups: &[GroupWatch],
     race: &[RacedChampion],
-    (study, batch, flag): (&str, &str, &str),
+    NextSteps { study, batch, flag }: NextSteps<'_>,
 ) -> (DriftDecision, String, Vec<String>) {
     let named = |alarm: fn(&GroupWatch) -> bool| -> Vec<&str> {
         let own = groups.iter().filter(|group| alarm(group));
@@ -167,12 +179,15 @@ pub(crate) fn decide(
             .iter()
             .map(|name| format!(" --group {}", quoted(name)));
         let groups: Vec<String> = groups.collect();
-        format!(
-            "shiftproof label {} --batch {}{}{flag}",
-            argument(study),
-            argument(batch),
-            groups.concat()
-        )
+        let command = batch.map(|batch| {
+            format!(
+                "shiftproof label {} --batch {}{}{flag}",
+                argument(study),
+                argument(batch),
+                groups.concat()
+            )
+        });
+        command.into_iter().collect::<Vec<String>>()
     };
     if !fallen.is_empty() {
         let mut next = Vec::new();
@@ -192,7 +207,7 @@ pub(crate) fn decide(
             }
             None => String::new(),
         };
-        next.push(label(&fallen));
+        next.extend(label(&fallen));
         next.push(format!(
             "shiftproof optimize {} --continue{flag}",
             argument(study)
@@ -209,14 +224,14 @@ pub(crate) fn decide(
              whether they are still right",
             moved.join(", ")
         );
-        return (DriftDecision::ReLabel, reason, vec![label(&moved)]);
+        return (DriftDecision::ReLabel, reason, label(&moved));
     }
     if !unwatched.is_empty() {
         let reason = format!(
             "no row of {} has a label, so only the shares of answers are watched there",
             unwatched.join(", ")
         );
-        return (DriftDecision::ReLabel, reason, vec![label(&unwatched)]);
+        return (DriftDecision::ReLabel, reason, label(&unwatched));
     }
     let reason = "nothing is shown to have become worse or to have moved".to_owned();
     (DriftDecision::Keep, reason, Vec::new())

@@ -6,6 +6,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use shiftproof_search::budget::Spend;
 use shiftproof_search::stats::OutcomeCount;
 use shiftproof_tasks::PromptId;
 
@@ -57,6 +58,31 @@ pub(crate) struct ReferenceRecord {
     pub groups: BTreeMap<String, GroupCount>,
 }
 
+/// What a day's answers cost. An answer found in the store counts like one paid for then.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DayCost {
+    /// Rows that were asked about, answered or not.
+    pub rows: usize,
+    /// Calls of a model.
+    pub calls: u64,
+    /// Tokens, sent and generated.
+    pub tokens: u64,
+    /// Money in US dollars; `None` where the price of some call is not known.
+    pub usd: Option<f64>,
+}
+
+impl DayCost {
+    /// What asking about so many rows cost.
+    pub fn new(rows: usize, spent: Spend) -> Self {
+        Self {
+            rows,
+            calls: spent.calls,
+            tokens: spent.tokens(),
+            usd: (spent.unpriced == 0).then(|| spent.usd()),
+        }
+    }
+}
+
 /// One day.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct DayRecord {
@@ -66,6 +92,9 @@ pub(crate) struct DayRecord {
     pub prompt: PromptId,
     /// What it answered, by group.
     pub groups: BTreeMap<String, GroupCount>,
+    /// What asking it cost; `None` of a day that an earlier program wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<DayCost>,
     /// Alarms by the end of the day: `fall:GROUP` or `shares:GROUP`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<String>,

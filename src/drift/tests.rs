@@ -53,8 +53,17 @@ fn day(name: &str, prompt: &Prompt, mail: GroupCount, chat: GroupCount) -> DayRe
         batch: name.into(),
         prompt: prompt.id(),
         groups: groups(mail, chat),
+        cost: None,
         alarms: Vec::new(),
         labelled: false,
+    }
+}
+
+const fn files(batch: &'static str) -> NextSteps<'static> {
+    NextSteps {
+        study: "s.toml",
+        batch: Some(batch),
+        flag: "",
     }
 }
 
@@ -72,7 +81,7 @@ fn falls_and_moves_are_told_apart() {
     let mut days = vec![calm("d1"), calm("d2")];
     let watched = watch(&infos(), &reference(&prompt), &days);
     assert!(watched.iter().all(|group| !group.alarms()), "{watched:?}");
-    let (decision, ..) = decide(&watched, &[], ("s.toml", "d2.csv", ""));
+    let (decision, ..) = decide(&watched, &[], files("d2.csv"));
     assert_eq!(decision, DriftDecision::Keep);
 
     // No label, and the answers turn: the group is to be looked at.
@@ -82,7 +91,7 @@ fn falls_and_moves_are_told_apart() {
     assert!(watched[1].shares.alarm && !watched[1].fall.alarm && !watched[0].alarms());
     assert_eq!(watched[1].shares.since.as_deref(), Some("d3"));
     assert_eq!(watched[1].moved.as_ref().unwrap().1, 0.6);
-    let (decision, reason, next) = decide(&watched, &[], ("s.toml", "d3.csv", ""));
+    let (decision, reason, next) = decide(&watched, &[], files("d3.csv"));
     assert_eq!(decision, DriftDecision::ReLabel, "{reason}");
     assert_eq!(
         next,
@@ -105,13 +114,20 @@ fn falls_and_moves_are_told_apart() {
         ahead: [0.4, 0.2, 0.6],
         n: 100,
     };
-    let (decision, reason, next) = decide(&watched, &[ahead], ("s.toml", "d3.csv", ""));
+    let (decision, reason, next) = decide(&watched, &[ahead], files("d3.csv"));
     assert_eq!(decision, DriftDecision::ReOptimise);
     assert!(
         reason.contains("worse in chat") && reason.contains("40.0 points"),
         "{reason}"
     );
     assert!(next[0].contains("gate s.toml --run s-1"));
+    // A log tells its own truth: nobody is asked to label it.
+    let log = NextSteps {
+        batch: None,
+        ..files("")
+    };
+    let (_, _, next) = decide(&watched, &[], log);
+    assert_eq!(next, ["shiftproof optimize s.toml --continue"]);
 }
 
 #[test]
@@ -164,8 +180,21 @@ fn report() -> DriftReport {
     ];
     days[1].alarms = vec!["fall:chat".into()];
     days[1].labelled = true;
+    let spent = |calls, picodollars| Spend {
+        calls,
+        prompt_tokens: 400 * calls,
+        completion_tokens: 12 * calls,
+        picodollars,
+        ..Spend::default()
+    };
+    days[2].cost = Some(DayCost::new(100, spent(150, 30_000_000_000)));
+    let unpriced = Spend {
+        unpriced: 1,
+        ..spent(160, 30_000_000_000)
+    };
+    days[3].cost = Some(DayCost::new(160, unpriced));
     let groups = watch(&infos(), &reference(&new), &days[2..]);
-    let (decision, reason, next) = decide(&groups, &[], ("s.toml", "thu.csv", ""));
+    let (decision, reason, next) = decide(&groups, &[], files("thu.csv"));
     DriftReport {
         study: "s".into(),
         prompt: new.id(),

@@ -49,6 +49,17 @@ impl DriftReport {
         for told in self.told() {
             let _ = writeln!(out, "{told}");
         }
+        if let Some(days) = self.day_table() {
+            let columns = days.head.iter().skip(1).map(|_| TextColumn::right());
+            let columns: Vec<TextColumn> =
+                std::iter::once(TextColumn::left()).chain(columns).collect();
+            let mut table = TextTable::new(columns);
+            table.row(days.head);
+            for row in days.rows {
+                table.row(row);
+            }
+            let _ = write!(out, "\n{}", table.text());
+        }
         if !self.race.is_empty() {
             out.push_str(
                 "\nPrompts of stored runs on the labelled rows, against the one in use:\n",
@@ -155,6 +166,13 @@ impl DriftReport {
             .map(|group| cells(group).into_iter().map(escaped).collect());
         write_markdown(&mut out, &HEAD, 1..6, rows);
         out.push('\n');
+        if let Some(days) = self.day_table() {
+            let rows = days.rows.into_iter();
+            let rows = rows.map(|row| row.into_iter().map(escaped).collect());
+            let head: Vec<String> = days.head.into_iter().map(escaped).collect();
+            write_markdown(&mut out, &head, 1.., rows);
+            out.push('\n');
+        }
         for told in self
             .told()
             .into_iter()

@@ -5,8 +5,8 @@ use shiftproof_search::stats::BoundedDifference;
 
 use super::{GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
-use crate::report::grouped;
 use crate::report::html::{DotPlotRow, diff, dot_plot, page, scrolling};
+use crate::report::{estimated, grouped};
 use crate::wording::unusable::counts;
 use crate::wording::word_diff::{flat, pieces};
 
@@ -42,6 +42,7 @@ impl GateReport {
                     "Model " (self.model) ". " (grouped(self.audit.target_labels_read))
                     " target labels read. Spent " (grouped(self.spent.calls)) " calls, "
                     (grouped(self.spent.tokens())) " tokens: " (origin(self.spent, self.sent)) "."
+                    @if let Some(told) = estimated(&self.spent) { " " (told) }
                 }
             }
         };

@@ -7,7 +7,7 @@ use shiftproof_search::stats::BoundedDifference;
 use super::baseline::short;
 use super::{GateDecision, GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
-use crate::report::{grouped, machine};
+use crate::report::{estimated, grouped, machine};
 use crate::wording::shown::{line, visible};
 use crate::wording::table::write_markdown;
 use crate::wording::unusable::counts;
@@ -69,7 +69,7 @@ impl GateReport {
             "\n<sub>Points of {}. Differences are paired on the same sealed examples; each bound \
              alone holds with {:.1}% confidence; a candidate ships where all its demands hold at once \
              (Holm over candidates), and what is said of single groups holds together (Holm). A \
-             group may lose {} points. Audit `{}`: {} target labels read. Model `{}`. {} calls, {} tokens: {}.</sub>",
+             group may lose {} points. Audit `{}`: {} target labels read. Model `{}`. {} calls, {} tokens: {}.{}</sub>",
             self.metric,
             100.0 * (1.0 - self.demand.level),
             score(self.demand.tolerance),
@@ -78,7 +78,8 @@ impl GateReport {
             machine(&self.model).replace('`', "'"),
             grouped(self.spent.calls),
             grouped(self.spent.tokens()),
-            origin(self.spent, self.sent)
+            origin(self.spent, self.sent),
+            estimated(&self.spent).map_or_else(String::new, |told| format!(" {told}"))
         )
     }
 

@@ -8,7 +8,7 @@ use shiftproof_search::stats::BoundedDifference;
 use super::baseline::short;
 use super::{GateMode, GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
-use crate::report::{grouped, machine, score as interval};
+use crate::report::{estimated, grouped, machine, score as interval};
 use crate::wording::shown::visible;
 use crate::wording::table::{TextColumn, TextTable};
 use crate::wording::unusable::counts;
@@ -64,7 +64,11 @@ impl GateReport {
             grouped(self.spent.calls),
             grouped(self.spent.tokens()),
             origin(self.spent, self.sent)
-        )
+        )?;
+        match estimated(&self.spent) {
+            Some(told) => writeln!(out, "{told}"),
+            None => Ok(()),
+        }
     }
 
     fn write_alone(&self, out: &mut String) -> fmt::Result {

@@ -19,7 +19,7 @@ use crate::llm::http::{
     ApiDialect, BatchConfig, ConnectError, HttpConfig, HttpEndpoints, RequestOptions,
     ServerAbilities, is_private_address, names_secret,
 };
-use crate::models::connect_program;
+use crate::models::connect_program::{self, StartedProgram};
 use crate::study::{ModelProvider, ModelSpec};
 
 /// The catalogue's name of the embedded model.
@@ -38,6 +38,8 @@ pub struct ConnectedModel {
     /// The model without the study's bound on answers, where it is in this process
     /// and has one.
     unbounded: Option<Arc<dyn Llm>>,
+    /// The program that the model is, if it is one.
+    program: Option<StartedProgram>,
 }
 
 impl ConnectedModel {
@@ -49,6 +51,15 @@ impl ConnectedModel {
             found: None,
             http: None,
             unbounded: None,
+            program: None,
+        }
+    }
+
+    /// Fails where the model is a program that has failed by now.
+    pub(crate) async fn check(&self) -> Result<(), Failure> {
+        match &self.program {
+            Some(program) => program.check().await,
+            None => Ok(()),
         }
     }
 
@@ -86,6 +97,7 @@ impl ConnectedModel {
             found: Some(http.abilities().clone()),
             http: Some(http),
             unbounded: None,
+            program: None,
         }
     }
 }
@@ -126,7 +138,7 @@ pub async fn connect(
         return Ok(ConnectedModel::of(llm, price(spec)));
     }
     if let ModelProvider::Command(command) = &provider {
-        return program(spec, command, folder);
+        return program(spec, command, folder).await;
     }
     embedded::check_built_in(spec)?;
     let path = if let ModelProvider::Gguf(path) = provider {
@@ -143,7 +155,11 @@ pub async fn connect(
 }
 
 /// A program as the model.
-fn program(spec: &ModelSpec, command: &str, folder: &Path) -> Result<ConnectedModel, Failure> {
+async fn program(
+    spec: &ModelSpec,
+    command: &str,
+    folder: &Path,
+) -> Result<ConnectedModel, Failure> {
     let config = connect_program::of_model(spec, command, folder)?;
     let report = format!(
         "{}, a program of your own, {} processes at most",
@@ -153,12 +169,14 @@ fn program(spec: &ModelSpec, command: &str, folder: &Path) -> Result<ConnectedMo
         max_tokens: None,
         ..config.clone()
     };
-    let unbounded = config.max_tokens.map(|_| connect_program::start(proposing));
-    let own = connect_program::start(config)?;
+    let unbounded = match config.max_tokens {
+        Some(_) => Some(connect_program::start(proposing).await?),
+        None => None,
+    };
+    let own = connect_program::start(config).await?;
     Ok(ConnectedModel {
-        unbounded: unbounded
-            .transpose()?
-            .map(|program| program.llm as Arc<dyn Llm>),
+        unbounded: unbounded.map(|program| program.llm as Arc<dyn Llm>),
+        program: Some(own.clone()),
         ..ConnectedModel::assumed(own.llm, price(spec), report)
     })
 }
@@ -189,6 +207,7 @@ pub async fn with_embedder(
         found: connected.found,
         http: None,
         unbounded: None,
+        program: connected.program,
     })
 }
 

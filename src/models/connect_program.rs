@@ -100,21 +100,23 @@ pub(crate) struct StartedProgram {
 
 impl StartedProgram {
     /// Fails where it has ended with a failure by now, which it is given a moment to
-    /// from its start on: whoever connects models in between waits for nothing.
-    pub fn check(&self) -> Result<(), Failure> {
+    /// from its start on: whoever connects models in between waits for nothing. One that
+    /// takes longer to fail is told by the question that a run or an evaluation asks
+    /// it before all else.
+    pub async fn check(&self) -> Result<(), Failure> {
         let left = WATCHED.saturating_sub(self.since.elapsed());
-        let ended = self.llm.early_end(left);
+        let ended = self.llm.early_end(left).await;
         ended.map_or(Ok(()), |told| Err(Failure::new(ExitStatus::Provider, told)))
     }
 }
 
 /// Starts it; one whose command names a file that is not there is waited for.
-pub(crate) fn start(config: CommandConfig) -> Result<StartedProgram, Failure> {
+pub(crate) async fn start(config: CommandConfig) -> Result<StartedProgram, Failure> {
     let missing = missing_file(&config.command, &config.folder).map(str::to_owned);
     let folder = config.folder.clone();
     let llm = CommandLlm::start(config).map_err(Failure::usage)?;
     if let Some(file) = missing
-        && let Some(told) = llm.early_end(DOUBTED)
+        && let Some(told) = llm.early_end(DOUBTED).await
     {
         return Err(Failure::usage(format!(
             "{told}\n  there is no {file:?} in {}: paths in a command start from the study's folder",
@@ -232,29 +234,34 @@ mod tests {
     }
 
     #[cfg(unix)]
-    #[test]
-    fn programs_that_fail_at_once_are_not_started() {
+    #[tokio::test]
+    async fn programs_that_fail_at_once_are_not_started() {
         let folder = tempfile::tempdir().unwrap();
-        let started = |command: &str| {
+        let started = async |command: &str| {
             let options = ProgramOptions::default();
             let config = of_lines(&text(command), options, folder.path(), "metric.command");
-            let started = start(config.unwrap()).and_then(|program| program.check());
-            started.map_err(|failure| failure.message)
+            let checked = match start(config.unwrap()).await {
+                Ok(program) => program.check().await,
+                Err(failure) => Err(failure),
+            };
+            checked.map_err(|failure| failure.message)
         };
-        let missing = started("sh score.sh").unwrap_err();
+        let missing = started("sh score.sh").await.unwrap_err();
         assert!(
             missing.contains("there is no \"score.sh\" in "),
             "{missing}"
         );
-        let broken = started("sh -c 'echo no table >&2; exit 3'").unwrap_err();
+        let broken = started("sh -c 'echo no table >&2; exit 3'")
+            .await
+            .unwrap_err();
         assert!(
             broken.contains("ended with exit code 3 before it was asked anything\n    no table"),
             "{broken}"
         );
-        let none = started("no-such-program-anywhere").unwrap_err();
+        let none = started("no-such-program-anywhere").await.unwrap_err();
         assert!(none.contains("cannot be started"), "{none}");
         // It names a file that it is to write.
-        assert_eq!(started("sh -c 'cat' --log new.sh"), Ok(()));
+        assert_eq!(started("sh -c 'cat' --log new.sh").await, Ok(()));
     }
 
     /// Another edition of a program is another program; a study moved elsewhere is not.

@@ -308,8 +308,8 @@ pub(crate) fn money(spent: &Spend) -> Option<String> {
 pub(crate) fn estimated(spent: &Spend) -> Option<String> {
     (spent.estimated > 0).then(|| {
         format!(
-            "The tokens of {} of these calls are estimated from their texts: the server reported \
-             none, or more than there can be.",
+            "The tokens of {} of these calls are estimated from their texts: none were reported, or \
+             what cannot be.",
             grouped(spent.estimated)
         )
     })

@@ -163,6 +163,9 @@ fn load_unlocated(
         let named = places::mentioned(prompts.map(String::as_str));
         built.mentions.extend(named);
     }
+    if let Some(prepared) = &prepared {
+        study::augment::check_columns(study, &prepared.examples)?;
+    }
     study::augment::augmented(study, &mut built, path)?;
     let file = resolved.label_file();
     let hand = file.pinned(resolved.labels.as_ref())?;

@@ -1,6 +1,6 @@
 //! Knowledge that a model writes about inputs before prompts are evaluated (`[augment]`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use shiftproof_rec::kar::{KarAugmentation, KarSpec};
 use shiftproof_tasks::augment::TemplateAugmentation;
 use shiftproof_tasks::diagnostic::DataProblem;
-use shiftproof_tasks::{Augmentation, AugmentedTask, Data, FieldTemplate, Input};
+use shiftproof_tasks::{Augmentation, AugmentedTask, Data, Example, FieldTemplate, Input, suggest};
 
 use super::task_registry::TaskInstance;
 use super::{ModelSpec, Study, explain};
@@ -91,6 +91,13 @@ pub(super) fn problems(study: &Study) -> Vec<String> {
 type BuiltAugmentation = (Arc<dyn Augmentation>, Vec<String>);
 
 impl AugmentSpec {
+    /// The names of the fields that are written.
+    pub(crate) fn written(&self) -> Vec<String> {
+        let fields = self.build().map(|(own, _)| own.fields().to_vec());
+        let fields = fields.unwrap_or_default().into_iter();
+        fields.map(|field| field.name).collect()
+    }
+
     fn build(&self) -> Result<BuiltAugmentation, DataProblem> {
         match self.kind {
             AugmentKind::Kar => {
@@ -160,6 +167,35 @@ pub(crate) fn augmented(
     }
     built.task = Arc::new(AugmentedTask::new(built.task.clone(), fields.to_vec()));
     built.augmentation = Some(augmentation);
+    Ok(())
+}
+
+/// Fails where a question of the study's own shows a column that none of these examples of
+/// interactions has.
+pub(crate) fn check_columns(study: &Study, examples: &[Example]) -> Result<(), Failure> {
+    let Some(spec) = &study.augment else {
+        return Ok(());
+    };
+    let kept = &study.data.columns.fields;
+    let known: BTreeSet<&str> = examples
+        .iter()
+        .flat_map(|example| example.input.fields.keys())
+        .filter(|name| kept.is_empty() || kept.contains(name))
+        .map(String::as_str)
+        .collect();
+    for (name, text) in &spec.questions {
+        let Ok(template) = FieldTemplate::new(text.as_str()) else {
+            continue;
+        };
+        let fields = template.fields();
+        let Some(strange) = fields.iter().find(|field| !known.contains(**field)) else {
+            continue;
+        };
+        return Err(Failure::usage(format!(
+            "augment.questions.{name} shows {{{strange}}}, and no example has it; {}",
+            suggest::instead(strange, "fields of these examples", known.iter().copied())
+        )));
+    }
     Ok(())
 }
 

@@ -1,92 +1,234 @@
 //! What is wrong with a study's text, in the words of who wrote it: place, key,
 //! what it is and what it may be.
 
-use std::ops::Range;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use shiftproof_tasks::closest;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, Deserializer, Error};
 
-use crate::exit::Failure;
+use self::document::{Document, DocumentKey, keys, leaves, with_text, without};
+use self::faults::Fault;
+pub(crate) use self::faults::Faults;
 use crate::llm::http::names_secret;
-use crate::study::task_registry::FRAME_KEYS;
+
+mod document;
+mod faults;
+#[cfg(test)]
+mod tests;
 
 /// A text that stands for any: what a parser says of it names what it wants.
-const ANY: &str = "\"\\u0001\"";
+const ANY: &str = "\u{1}";
 
-/// A key with a value that is no table.
-struct LeafKey {
-    /// From the top of the document.
-    keys: Vec<String>,
-    span: Range<usize>,
-    key_at: usize,
+/// A TOML text that is read, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TomlSource<'s> {
+    /// What is read.
+    pub parsed: &'s str,
+    /// The table of the file that `parsed` is; empty where it is the whole file.
+    pub under: &'s str,
+    /// The file's text.
+    pub text: &'s str,
+    /// The file, for messages.
+    pub path: &'s Path,
+    /// Keys that are read elsewhere.
+    pub others: &'s [&'s str],
 }
 
-/// Says where a parse error is and what may have been meant. `under`: the table
-/// that `parsed` is, in the study's own `text`; empty where they are the same.
-/// `parse` parses such a text again.
-pub(crate) fn explain(
-    error: &toml::de::Error,
-    parsed: &str,
-    under: &str,
-    text: &str,
-    path: &Path,
-    parse: &dyn Fn(&str) -> Option<toml::de::Error>,
-) -> Failure {
-    explained(error, parsed, under, text, path, parse).caused_by(error.clone())
-}
+/// What a parser says of a document; nothing where it can be read.
+type Attempt<'a> = &'a dyn Fn(&Document<'_>) -> Option<Error>;
 
-fn explained(
-    error: &toml::de::Error,
-    parsed: &str,
-    under: &str,
-    text: &str,
-    path: &Path,
-    parse: &dyn Fn(&str) -> Option<toml::de::Error>,
-) -> Failure {
-    let message = error.message();
-    if let Some(rest) = message.strip_prefix("unknown field `")
-        && let Some((key, rest)) = rest.split_once('`')
-    {
-        let mut known = quoted(rest);
-        if under == "task" {
-            known.extend(FRAME_KEYS.map(str::to_owned));
-        }
-        let at = error.span().filter(|_| under.is_empty());
-        return unknown_key(key, under, at.map(|span| span.start), &known, text, path);
-    }
-    if let Some(leaf) = culprit(error, parsed, parse) {
-        let mut keys: Vec<&str> = leaf.keys.iter().map(String::as_str).collect();
-        if !under.is_empty() {
-            keys.insert(0, under);
-        }
-        let place = place(text, path, &keys);
-        let key = keys.join(".");
-        let value = shown_value(&keys, parsed.get(leaf.span.clone()).unwrap_or_default());
-        let wrong = wrong_value(message, &key, value, || {
-            parse(&replaced(parsed, &leaf.span)).map(|error| error.message().to_owned())
-        });
-        return Failure::usage(format!("{place}: {wrong}"));
-    }
-    let line = error.span().filter(|_| under.is_empty()).map(|span| {
-        text.get(..span.start)
-            .map_or(1, |before| before.matches('\n').count() + 1)
-    });
-    let place = match line {
-        Some(line) => format!("{}:{line}", path.display()),
-        None => place(text, path, &[under]),
+/// Reads a whole file.
+///
+/// # Errors
+/// As [`TomlSource::read`].
+pub(crate) fn read_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, Faults> {
+    let source = TomlSource {
+        parsed: text,
+        under: "",
+        text,
+        path,
+        others: &[],
     };
-    let key = message
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.strip_suffix('`'));
-    match key {
-        Some(key) => {
-            let dot = if under.is_empty() { "" } else { "." };
-            Failure::usage(format!("{place}: the key {under}{dot}{key} is missing"))
-        }
-        None => Failure::usage(format!("{place}: {message}")),
+    source.read()
+}
+
+impl TomlSource<'_> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// All that is wrong, as far as that can be told: a parser ends at the first, and is
+    /// asked again about the text without it. What is not well-formed has one fault.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Faults> {
+        let document = match DeTable::parse(self.parsed) {
+            Ok(document) => document,
+            Err(error) => {
+                let leaves = leaves(self.parsed);
+                let leaf = leaves
+                    .iter()
+                    .find(|leaf| error.span().is_some_and(|span| leaf.value == span));
+                let fault = match leaf {
+                    Some(leaf) => self.wrong(&error, leaf, || None),
+                    None => self.misplaced(&error),
+                };
+                let mut faults = Faults::new(self.path, Some(error));
+                faults.push(fault);
+                return Err(faults);
+            }
+        };
+        let read = |document: &Document<'_>| T::deserialize(Deserializer::from(document.clone()));
+        read(&document).map_err(|first| self.faults(document, first, &|text| read(text).err()))
     }
+
+    fn faults(&self, mut document: Document<'_>, first: Error, attempt: Attempt<'_>) -> Faults {
+        let mut cause = first.clone();
+        cause.set_input(Some(self.parsed));
+        let mut faults = Faults::new(self.path, Some(cause));
+        let mut next = Some(first);
+        while let Some(error) = next {
+            let (fault, at) = self.fault(&error, &document, attempt);
+            // What is missing now may be what was there and wrong.
+            if at.is_some() || faults.is_empty() {
+                faults.push(fault);
+            }
+            next = at.and_then(|at| {
+                document = without(&document, at);
+                attempt(&document)
+            });
+        }
+        faults
+    }
+
+    /// What is wrong, and the key that it is, if it is one.
+    fn fault(
+        &self,
+        error: &Error,
+        document: &Document<'_>,
+        attempt: Attempt<'_>,
+    ) -> (Fault, Option<usize>) {
+        let message = error.message();
+        let keys = keys(document);
+        if let Some(rest) = message.strip_prefix("unknown field `")
+            && let Some((key, rest)) = rest.split_once('`')
+        {
+            let mut known = quoted(rest);
+            known.extend(self.others.iter().map(|&key| key.to_owned()));
+            let unknown = unknown(key, error, &keys, document, attempt);
+            let line = unknown.and_then(|unknown| self.line_of(unknown));
+            let line = line.or_else(|| line_at(self.text, self.text.find(&format!("[{key}"))?));
+            let fault = unknown_key(key, line.or(Some(1)), known);
+            return (fault, unknown.map(|unknown| unknown.at));
+        }
+        if let Some(leaf) = self.culprit(error, &keys, document, attempt) {
+            let of_any = || attempt(&with_text(document, leaf.at, ANY));
+            return (self.wrong(error, leaf, of_any), Some(leaf.at));
+        }
+        (self.misplaced(error), None)
+    }
+
+    /// A value that cannot be meant.
+    fn wrong(
+        &self,
+        error: &Error,
+        leaf: &DocumentKey,
+        of_any: impl Fn() -> Option<Error>,
+    ) -> Fault {
+        let keys = self.keys_in_file(leaf);
+        let value = self.parsed.get(leaf.value.clone()).unwrap_or_default();
+        let value = shown_value(&keys, value);
+        let of_any = || of_any().map(|error| error.message().to_owned());
+        Fault {
+            line: line(self.text, &keys),
+            told: wrong_value(error.message(), &keys.join("."), value, of_any),
+            known: None,
+        }
+    }
+
+    /// What is the fault of no one value.
+    fn misplaced(&self, error: &Error) -> Fault {
+        let under = self.under;
+        let span = error.span().filter(|_| under.is_empty());
+        let line = match span {
+            Some(span) => line_at(self.text, span.start).or(Some(1)),
+            None => line(self.text, &[under]),
+        };
+        let message = error.message();
+        let missing = message
+            .strip_prefix("missing field `")
+            .and_then(|rest| rest.strip_suffix('`'));
+        let dot = if under.is_empty() { "" } else { "." };
+        let told = match missing {
+            Some(key) => format!("the key {under}{dot}{key} is missing"),
+            None => message.to_owned(),
+        };
+        Fault {
+            line,
+            told,
+            known: None,
+        }
+    }
+
+    /// The key whose value the parser complains of.
+    fn culprit<'k>(
+        &self,
+        error: &Error,
+        keys: &'k [DocumentKey],
+        document: &Document<'_>,
+        attempt: Attempt<'_>,
+    ) -> Option<&'k DocumentKey> {
+        let mut leaves = keys.iter().filter(|key| !key.is_table);
+        if let Some(span) = error.span()
+            && let Some(leaf) = leaves.clone().find(|leaf| leaf.value == span)
+        {
+            return Some(leaf);
+        }
+        // Where the place was lost on the way: the first value the message quotes
+        // that makes another message when it is another.
+        let message = error.message();
+        leaves.find(|leaf| {
+            let value = self.parsed.get(leaf.value.clone()).unwrap_or_default();
+            let bare = value.trim_matches(['"', '\'']);
+            let quotes = [format!("`{bare}`"), format!("\"{bare}\"")];
+            quotes.iter().any(|quoted| message.contains(quoted))
+                && attempt(&with_text(document, leaf.at, ANY))
+                    .is_none_or(|now| now.message() != message)
+        })
+    }
+
+    /// The key from the top of the file.
+    fn keys_in_file<'k>(&'k self, key: &'k DocumentKey) -> Vec<&'k str> {
+        let under = std::iter::once(self.under).filter(|under| !under.is_empty());
+        under.chain(key.keys.iter().map(String::as_str)).collect()
+    }
+
+    /// The line of a key in the file.
+    fn line_of(&self, key: &DocumentKey) -> Option<usize> {
+        if self.under.is_empty() {
+            line_at(self.text, key.at)
+        } else {
+            line(self.text, &self.keys_in_file(key))
+        }
+    }
+}
+
+/// The key that a parser does not know. The parser's place is the key's, or that of the
+/// table around it, in which others may be called the same: what is unknown is that
+/// whose absence is felt.
+fn unknown<'k>(
+    key: &str,
+    error: &Error,
+    keys: &'k [DocumentKey],
+    document: &Document<'_>,
+    attempt: Attempt<'_>,
+) -> Option<&'k DocumentKey> {
+    let own = keys
+        .iter()
+        .filter(|own| own.keys.last().is_some_and(|last| last == key));
+    let mut own: Vec<&DocumentKey> = own.collect();
+    let at = error.span().map_or(0, |span| span.start);
+    own.sort_by_key(|own| own.at.abs_diff(at));
+    let is_felt = |own: &&&DocumentKey| attempt(&without(document, own.at)).as_ref() != Some(error);
+    own.iter().find(is_felt).or_else(|| own.first()).copied()
 }
 
 /// A value as it may be repeated: an address or a header can hold a secret.
@@ -147,25 +289,35 @@ fn named<'s>(sentence: &'s str, text: &str) -> Option<Vec<&'s str>> {
 
 /// `study.toml:LINE` of a key, or of what is left of it.
 pub(crate) fn place(text: &str, path: &Path, keys: &[&str]) -> String {
+    match line(text, keys) {
+        Some(line) => format!("{}:{line}", path.display()),
+        None => path.display().to_string(),
+    }
+}
+
+/// The line of a key, or of what is left of it.
+fn line(text: &str, keys: &[&str]) -> Option<usize> {
     let leaves = leaves(text);
     let at = leaves
         .iter()
         .find(|leaf| leaf.keys == keys)
         // The first key of a table that is the value.
         .or_else(|| {
-            let within = |leaf: &&LeafKey| {
+            let within = |leaf: &&DocumentKey| {
                 keys.len() > 1
                     && leaf.keys.len() > keys.len()
                     && leaf.keys.iter().zip(keys).all(|(a, b)| a == b)
             };
             leaves.iter().find(within)
         })
-        .map(|leaf| leaf.key_at)
-        .or_else(|| text.find(&format!("[{}]", keys.first()?)));
-    match at.and_then(|at| text.get(..at)) {
-        Some(before) => format!("{}:{}", path.display(), before.matches('\n').count() + 1),
-        None => path.display().to_string(),
-    }
+        .map(|leaf| leaf.at)
+        .or_else(|| text.find(&format!("[{}]", keys.first()?)))?;
+    line_at(text, at)
+}
+
+/// The line that a byte is in, from 1.
+fn line_at(text: &str, at: usize) -> Option<usize> {
+    Some(text.get(..at)?.matches('\n').count() + 1)
 }
 
 /// A value that cannot be meant, with what can. `of_any`: what the parser says of
@@ -209,98 +361,14 @@ fn plainly(wanted: &str) -> &str {
     }
 }
 
-/// The key whose value the parser complains of.
-fn culprit(
-    error: &toml::de::Error,
-    parsed: &str,
-    parse: &dyn Fn(&str) -> Option<toml::de::Error>,
-) -> Option<LeafKey> {
-    let leaves = leaves(parsed);
-    let span = error.span();
-    if let Some(span) = &span
-        && let Some(at) = leaves.iter().position(|leaf| leaf.span == *span)
-    {
-        return leaves.into_iter().nth(at);
-    }
-    // Where the place was lost on the way: the first value the message quotes
-    // that makes another message when it is another.
-    let message = error.message();
-    leaves.into_iter().find(|leaf| {
-        let value = parsed.get(leaf.span.clone()).unwrap_or_default();
-        let bare = value.trim_matches(['"', '\'']);
-        let quotes = [format!("`{bare}`"), format!("\"{bare}\"")];
-        quotes.iter().any(|quoted| message.contains(quoted))
-            && parse(&replaced(parsed, &leaf.span)).is_none_or(|now| now.message() != message)
-    })
-}
-
-fn replaced(text: &str, span: &Range<usize>) -> String {
-    let (before, after) = (text.get(..span.start), text.get(span.end..));
-    [before.unwrap_or_default(), ANY, after.unwrap_or_default()].concat()
-}
-
-/// All keys of a document whose value is no table.
-fn leaves(text: &str) -> Vec<LeafKey> {
-    fn walk(table: &DeTable<'_>, above: &[String], found: &mut Vec<LeafKey>) {
-        for (key, value) in table {
-            let mut keys = above.to_vec();
-            keys.push(key.get_ref().to_string());
-            match value.get_ref() {
-                DeValue::Table(inner) => walk(inner, &keys, found),
-                other => {
-                    if let DeValue::Array(values) = other {
-                        for value in values {
-                            if let DeValue::Table(inner) = value.get_ref() {
-                                walk(inner, &keys, found);
-                            }
-                        }
-                    }
-                    found.push(LeafKey {
-                        keys,
-                        span: value.span(),
-                        key_at: key.span().start,
-                    });
-                }
-            }
-        }
-    }
-    let (document, _): (Spanned<DeTable<'_>>, _) = DeTable::parse_recoverable(text);
-    let mut found = Vec::new();
-    walk(document.get_ref(), &[], &mut found);
-    found.sort_by_key(|leaf| leaf.key_at);
-    found
-}
-
 /// The names between back quotes.
 fn quoted(text: &str) -> Vec<String> {
     let parts = text.split('`').skip(1).step_by(2);
     parts.map(str::to_owned).collect()
 }
 
-/// A key that does not exist, with what may have been meant. `under`: the table it is
-/// in, if that is known; `at`: the byte where it stands.
-pub(super) fn unknown_key(
-    key: &str,
-    under: &str,
-    at: Option<usize>,
-    known: &[String],
-    text: &str,
-    path: &Path,
-) -> Failure {
-    let leaves = leaves(text);
-    let own = |leaf: &&LeafKey| leaf.keys.iter().any(|part| part == key);
-    let within = |leaf: &&LeafKey| under.is_empty() || leaf.keys[0] == under;
-    let leaf = leaves
-        .iter()
-        // The parser's place is the key's, or that of the table around it.
-        .filter(own)
-        .min_by_key(|leaf| at.map_or(0, |at| at.abs_diff(leaf.key_at)))
-        .filter(within)
-        .or_else(|| leaves.iter().filter(own).find(within));
-    let line = leaf
-        .and_then(|leaf| text.get(..leaf.key_at))
-        .or_else(|| text.get(..text.find(&format!("[{key}"))?))
-        .map_or(1, |before| before.matches('\n').count() + 1);
+/// A key that does not exist, with what may have been meant.
+fn unknown_key(key: &str, line: Option<usize>, known: Vec<String>) -> Fault {
     let nearest = known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(candidate, key), candidate))
@@ -310,9 +378,29 @@ pub(super) fn unknown_key(
         Some((_, candidate)) => format!("; did you mean `{candidate}`?"),
         None => String::new(),
     };
-    let known = known.join(", ");
-    Failure::usage(format!(
-        "{}:{line}: unknown key `{key}`{hint}\n  known here: {known}",
-        path.display()
-    ))
+    Fault {
+        line,
+        told: format!("unknown key `{key}`{hint}"),
+        known: Some(known),
+    }
+}
+
+/// The keys of a table of a file that are none of these, for a table that its type takes
+/// any key in.
+pub(super) fn strangers(text: &str, path: &Path, table: &str, known: &[&str]) -> Faults {
+    let mut faults = Faults::new(path, None);
+    // Of a text that is not well-formed that is told, and nothing else.
+    let Ok(document) = DeTable::parse(text) else {
+        return faults;
+    };
+    for own in keys(&document) {
+        if let [above, key] = own.keys.as_slice()
+            && above == table
+            && !known.contains(&key.as_str())
+        {
+            let known = known.iter().map(|&key| key.to_owned()).collect();
+            faults.push(unknown_key(key, line_at(text, own.at), known));
+        }
+    }
+    faults
 }

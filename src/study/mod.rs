@@ -6,6 +6,7 @@ mod absurd_tests;
 pub(crate) mod augment;
 mod bounds;
 mod dataset;
+mod day_log;
 mod diff;
 mod explain;
 mod grading;
@@ -32,8 +33,9 @@ use shiftproof_tasks::{ColumnRoles, GroupsSpec, UnlabelledDraw};
 pub use augment::{AugmentKind, AugmentSpec};
 pub(crate) use bounds::problems as model_problems;
 pub(crate) use dataset::{class_exit, prepare_dataset};
+pub(crate) use day_log::load_batch;
 pub use diff::{DifferingKey, differing};
-pub(crate) use explain::{explain, located, place};
+pub(crate) use explain::{Faults, TomlSource, located, place, read_toml};
 pub use grading::{JudgeSpec, MetricSpec, ProgramOptions};
 pub(crate) use grading::{doubts, graded};
 pub use load::{LoadedData, load_data};
@@ -166,12 +168,15 @@ impl Study {
     /// prompts in files of their own are looked for.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         let text = &*plain(text);
-        let mut study: Self = toml::from_str(text).map_err(|error| {
-            explain(&error, text, "", text, path, &|text| {
-                toml::from_str::<Self>(text).err()
-            })
-        })?;
-        check_data_keys(text, path)?;
+        let mut faults = data_keys(text, path);
+        let read = read_toml::<Self>(text, path).map_err(|other| faults.join(other));
+        let Some(mut study) = read.ok().filter(|_| faults.is_empty()) else {
+            // What is spelt amiss in one table may be in others.
+            if let Some(unknown) = task_registry::unknown_keys(text, path) {
+                faults.join(unknown);
+            }
+            return Err(faults.into());
+        };
         numbers::check(text, path)?;
         bounds::check(&study.model, "model", text, path)?;
         if let Some(proposer) = &study.proposer {
@@ -292,8 +297,8 @@ pub(crate) fn budget_problem(limits: &BudgetLimits) -> Option<(&'static str, Str
     ))
 }
 
-/// A flattened table accepts any key; this does not.
-fn check_data_keys(text: &str, path: &Path) -> Result<(), Failure> {
+/// Keys of `[data]` that there are not: a flattened table accepts any.
+fn data_keys(text: &str, path: &Path) -> Faults {
     const KEYS: [&str; 11] = [
         "dataset",
         "files",
@@ -307,22 +312,7 @@ fn check_data_keys(text: &str, path: &Path) -> Result<(), Failure> {
         "label_map",
         "bands",
     ];
-    // It was read before.
-    let document: toml::Table = toml::from_str(text).unwrap_or_default();
-    let given = document.get("data").and_then(toml::Value::as_table);
-    for key in given.into_iter().flat_map(toml::Table::keys) {
-        if !KEYS.contains(&key.as_str()) {
-            return Err(explain::unknown_key(
-                key,
-                "data",
-                None,
-                &KEYS.map(str::to_owned),
-                text,
-                path,
-            ));
-        }
-    }
-    Ok(())
+    explain::strangers(text, path, "data", &KEYS)
 }
 
 /// A study with everything the command line changed, as a run keeps it.

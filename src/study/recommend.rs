@@ -55,7 +55,7 @@ fn check(spec: &DataSpec) -> Result<(), Failure> {
 }
 
 /// The spec with the columns of a named data set.
-fn named(asked: &RecSpec, name: &str) -> Result<RecSpec, Failure> {
+pub(super) fn named(asked: &RecSpec, name: &str) -> Result<RecSpec, Failure> {
     let set = datasets::get(name).map_err(crate::models::connect_model::fetch_failure)?;
     let Some(attributes) = set.interactions else {
         return Err(Failure::usage(format!(

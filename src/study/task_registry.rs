@@ -11,7 +11,7 @@ use shiftproof_tasks::{Augmentation, FramedTask, PromptFrame, PromptRole, Task, 
 
 use crate::exit::Failure;
 use crate::study::textfile;
-use crate::study::{self, Study, explain};
+use crate::study::{self, Faults, Study, TomlSource};
 
 /// A task made from a study.
 pub struct TaskInstance {
@@ -98,6 +98,8 @@ struct DeclaredKind {
     build: fn(&TaskSource<'_>) -> Result<TaskDeclaration, Failure>,
     /// Tells the recommenders that the task asks.
     recommenders: fn(&TaskSource<'_>) -> Result<Vec<RecommenderKind>, Failure>,
+    /// Tells what is wrong with the options in a study of this text.
+    faults: fn(&toml::Table, &str, &Path) -> Option<Faults>,
 }
 
 /// The declared kinds by name.
@@ -111,19 +113,44 @@ impl TaskVisitor for DeclaredTasks {
             DeclaredKind {
                 build: declare::<D>,
                 recommenders: |study| Ok(options::<D>(study)?.recommenders()),
+                faults: |options, text, path| read_options::<D>(options, text, path).err(),
             },
         );
     }
 }
 
 fn options<D: TaskSpec>(study: &TaskSource<'_>) -> Result<D, Failure> {
+    let text = textfile::read(study.path).unwrap_or_default();
+    Ok(read_options(&study.options, &text, study.path)?)
+}
+
+/// The options of a kind; `text`: the study's, for messages.
+fn read_options<D: TaskSpec>(options: &toml::Table, text: &str, path: &Path) -> Result<D, Faults> {
     // Read from text, for only so an error has a place.
-    let parsed = toml::to_string(&study.options).unwrap_or_default();
-    toml::from_str(&parsed).map_err(|error| {
-        let text = textfile::read(study.path).unwrap_or_default();
-        let parse = |text: &str| toml::from_str::<D>(text).err();
-        explain(&error, &parsed, "task", &text, study.path, &parse)
-    })
+    let parsed = toml::to_string(options).unwrap_or_default();
+    let source = TomlSource {
+        parsed: &parsed,
+        under: "task",
+        text,
+        path,
+        others: &FRAME_KEYS,
+    };
+    source.read()
+}
+
+/// The keys of a study's `[task]` that its kind does not have, where the kind is declared
+/// here.
+pub(super) fn unknown_keys(text: &str, path: &Path) -> Option<Faults> {
+    let document: toml::Table = toml::from_str(text).ok()?;
+    let mut options = document.get("task")?.as_table()?.clone();
+    let kind = options.remove("kind")?;
+    for key in FRAME_KEYS {
+        options.remove(key);
+    }
+    let mut registry = DeclaredTasks::default();
+    tasks::visit(&mut registry);
+    let declared = registry.0.get(kind.as_str()?)?;
+    (declared.faults)(&options, text, path).map(Faults::unknown_keys)
 }
 
 fn declare<D: TaskSpec>(study: &TaskSource<'_>) -> Result<TaskDeclaration, Failure> {

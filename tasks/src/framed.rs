@@ -98,9 +98,14 @@ impl Task for FramedTask {
     }
 
     fn next(&self, prompt: &Prompt, input: &Input, replies: &[Reply]) -> Option<Request> {
-        self.framed(prompt, input, |prompt| {
-            self.task.next(prompt, input, replies)
-        })
+        let ask = |prompt: &Prompt| self.task.next(prompt, input, replies);
+        // A question that the prompt is no part of, such as how good the answer to it was,
+        // has no prompt above it either.
+        let blank = Prompt::new("");
+        if self.frame.prompt_role == PromptRole::System && ask(prompt) == ask(&blank) {
+            return self.framed(&blank, input, ask);
+        }
+        self.framed(prompt, input, ask)
     }
 
     forward_to_task!(
@@ -197,6 +202,54 @@ mod tests {
             &[(System, "Judge fine now."), (User, "Review: fine")],
         );
         check("Judge.", None, AsUser, &[(User, "Judge.\n\nReview: fine")]);
+    }
+
+    /// Asks with the prompt, then without it.
+    struct RatedAnswer;
+
+    impl Task for RatedAnswer {
+        fn name(&self) -> &'static str {
+            "rated"
+        }
+
+        fn seed(&self) -> Prompt {
+            Prompt::new("Write.")
+        }
+
+        fn answer_form(&self, _: &Input) -> AnswerForm {
+            AnswerForm::Text { max_tokens: 8 }
+        }
+
+        fn calls(&self) -> usize {
+            3
+        }
+
+        fn next(&self, prompt: &Prompt, input: &Input, replies: &[Reply]) -> Option<Request> {
+            match replies.len() {
+                1 => Some(Request {
+                    messages: vec![Message::user("How good is it?")],
+                    answer: self.answer_form(input),
+                }),
+                _ => Some(self.request(prompt, input)),
+            }
+        }
+    }
+
+    #[test]
+    fn questions_without_prompt_stay_so() {
+        let frame = PromptFrame {
+            system: Some("Be brief.".into()),
+            prompt_role: PromptRole::System,
+        };
+        let task = FramedTask::new(Arc::new(RatedAnswer), frame);
+        let input = Input::new("1", "g").with_field("text", "fine");
+        let reply = Reply::text("words");
+        let system = |replies: &[Reply]| {
+            let request = task.next(&task.seed(), &input, replies).unwrap();
+            request.messages[0].content.clone()
+        };
+        assert_eq!(system(std::slice::from_ref(&reply)), "Be brief.");
+        assert_eq!(system(&[reply.clone(), reply]), "Be brief.\n\nWrite.");
     }
 
     #[test]

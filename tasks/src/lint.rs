@@ -113,10 +113,14 @@ impl DataLint<'_> {
     }
 
     fn labels(&self, used: &UsedRows<'_>, found: &mut LintFindings) {
-        let misfits = used
-            .examples
-            .iter()
-            .filter(|example| !fits(&self.task.answer_form(&example.input), &example.label));
+        // A label that nobody compares an answer with may be of any form.
+        let compares = match self.task.grader() {
+            Some(grader) => grader.takes_label(),
+            None => self.task.metric().compares_labels(),
+        };
+        let misfits = used.examples.iter().filter(|example| {
+            compares && !fits(&self.task.answer_form(&example.input), &example.label)
+        });
         found.add(
             Error,
             "label-outside-set",

@@ -26,7 +26,7 @@ pub mod text;
 /// A study spells them `accuracy`, `macro-f1`, `auc`, `ndcg@10`, `hr@10`, `mrr`,
 /// `recall@20`, `precision@10`, `map@10`, `gauc`, `list-auc`, `list-mrr`, `list-ndcg@10`, `log-loss`,
 /// `coverage@20`, `diversity@20`, `gini@10`, `popularity@10`, `tail@10`, `in-catalogue`, `mae`, `rmse`, `exact`, `contains`,
-/// `regex`, `token-f1`, `rouge-l` and `bleu`; `@K` counts the places of a ranking that are looked at.
+/// `regex`, `token-f1`, `rouge-l`, `bleu`, `preference` and `fidelity`; `@K` counts the places of a ranking that are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
@@ -139,6 +139,12 @@ pub enum Metric {
     RougeL,
     /// BLEU-4 of all texts of the group together (Papineni et al., 2002).
     Bleu,
+    /// The mean, over texts written for users, of the user's preference of the text that is
+    /// shown, as a question to a model measures it. Graded by tasks that ask it.
+    Preference,
+    /// The mean, over the same evaluations, of the share of the texts written that may be
+    /// shown: that keep to the facts. Says nothing of how good they are.
+    Fidelity,
     /// The mean of the scores that a program of the user's gives
     /// ([`ProgramGrader`](crate::ProgramGrader)).
     Command,
@@ -219,6 +225,8 @@ impl Metric {
             | Self::Regex
             | Self::TokenF1
             | Self::RougeL
+            | Self::Preference
+            | Self::Fidelity
             | Self::Command
             | Self::Judge => true,
             Self::MacroF1
@@ -242,6 +250,11 @@ impl Metric {
         matches!(self, Self::Command | Self::Judge)
     }
 
+    /// Whether answers are compared with labels, so that a label has to be of their form.
+    pub const fn compares_labels(self) -> bool {
+        !matches!(self, Self::Preference | Self::Fidelity)
+    }
+
     /// Whether the metric tells right answers from wrong ones, so that a prompt
     /// can be chosen by it. Coverage and diversity describe lists.
     pub const fn judges(self) -> bool {
@@ -253,6 +266,7 @@ impl Metric {
                 | Self::Popularity(_)
                 | Self::Tail(_)
                 | Self::InCatalogue
+                | Self::Fidelity
         )
     }
 

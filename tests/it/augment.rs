@@ -294,6 +294,27 @@ async fn runs_ask_once_within_the_plan() {
         ("report", vec![report.clone()]),
         ("events", log.collect()),
     ]));
+    // Whoever takes the prompt elsewhere is told what it relies on, and so is the file.
+    for (format, piece) in [
+        ("json", "\"augment\": ["),
+        ("dspy", "\"augment\": ["),
+        ("langchain", "\"augment\": ["),
+        (
+            "promptfoo",
+            "# Mind that it was scored on inputs with knowledge",
+        ),
+    ] {
+        let exported = desk.run(&["export", "mock-s1-1", "--format", format]).await;
+        exported.expect(
+            0,
+            &["preference_knowledge, item_knowledge), which is not in the prompt"],
+        );
+        assert!(exported.out.contains(piece), "{format}: {}", exported.out);
+        if format == "json" {
+            let told = serde_json::from_str(&exported.out).unwrap();
+            schemas::check(&BTreeMap::from([("prompt", vec![told])]));
+        }
+    }
     // What the proposer is shown has it too.
     let shown = server.requests();
     let proposal = shown.iter().find(|seen| seen.asks_for_prompt()).unwrap();
@@ -502,6 +523,10 @@ async fn studies_say_what_can_be_written() {
             "already",
         ),
         (
+            "[augment]\nkind = \"ask\"\nquestions = { a = \"{itme}\" }",
+            ": augment.questions.a shows {itme}, and no example has it; did you mean \"item\"?",
+        ),
+        (
             "[augment]\nkind = \"kar\"\nmax_tokens = 0",
             "must be between 1 and",
         ),
@@ -510,6 +535,12 @@ async fn studies_say_what_can_be_written() {
         let ended = desk.run(&["estimate"]).await;
         ended.expect(2, &[told]);
         assert!(ended.err.contains("study.toml"), "{}", ended.err);
+        if augment.contains("{itme}") {
+            let text = desk.read("study.toml");
+            let at = text.lines().position(|line| line.contains("{itme}"));
+            let place = format!("study.toml:{}: augment", at.unwrap() + 1);
+            assert!(ended.err.contains(&place), "{place}: {}", ended.err);
+        }
     }
     // What nothing shows is not written.
     let desk = desk(&server, "[augment]\nkind = \"kar\"\n");

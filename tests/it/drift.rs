@@ -217,3 +217,171 @@ async fn unanswered_rows_are_told() {
     let notes = told["notes"].to_string();
     assert!(notes.contains("answers could not be had"), "{notes}");
 }
+
+/// Sixty viewers of two kinds of films. `days`: how many days each has watched a film a day
+/// of its kind; from day 4 on the other kind.
+fn log(days: std::ops::Range<usize>) -> String {
+    let mut csv = String::from("user,item,title,time,genres\n");
+    for day in days {
+        for user in 0..60_usize {
+            let turned = day >= 7;
+            let genre = ["Crime", "Space"][(user + usize::from(turned)) % 2];
+            let film = (user / 2 + day * 3) % 31;
+            let time = 1_000_000 + 86_400 * day + user;
+            writeln!(
+                csv,
+                "u{user},{genre}{film},{genre} Story {film} (1990),{time},{genre}"
+            )
+            .unwrap();
+        }
+    }
+    csv
+}
+
+/// Ranks films of the genre that the history shows most often first.
+fn same_genre(seen: &Seen) -> Act {
+    let text = seen.prompt();
+    let (before, candidates) = text.split_once("Candidates:\n").unwrap_or((text, ""));
+    let often = |genre: &str| before.matches(&format!("{genre} Story")).count();
+    let genre = if often("Crime") >= often("Space") {
+        "Crime"
+    } else {
+        "Space"
+    };
+    let titles = candidates
+        .lines()
+        .map(|line| line.split_once(". ").map_or(line, |(_, title)| title));
+    let (mut first, rest): (Vec<&str>, Vec<&str>) =
+        titles.partition(|title| title.starts_with(genre));
+    first.extend(rest);
+    let read = text.split_whitespace().count() as u64;
+    Act::json(200, &completion(&first.join("\n"), read))
+}
+
+const LOGGED: &str = r#"
+name = "logged"
+model = { name = "openai:mock", base_url = "URL", label_scores = "off", prefill = "off" }
+[task]
+kind = "llmrank"
+prompt = "Rank these films."
+metric = "ndcg@5"
+window = 4
+[data]
+files = ["log.csv"]
+leaks = "allow"
+[data.interactions]
+item_attributes = ["genres"]
+shift = "SHIFT"
+history = 4
+candidates = { count = 12 }
+[groups]
+source = ["Crime"]
+target = ["Space"]
+train = 2
+validation = 2
+unlabelled = 2
+audit = 24
+"#;
+
+/// A day's log of a recommender: what users did next is the truth, what they did before, on
+/// whichever day, is the history; cost stands beside the score.
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_are_watched_by_day() {
+    let server = MockServer::start(same_genre).await;
+    let desk = Desk::new();
+    let study = LOGGED.replace("URL", &server.base_url());
+    desk.write("study.toml", study.replace("SHIFT", "category"));
+    desk.write("log.csv", log(0..4));
+    let files = [
+        "day-4.csv",
+        "day-5.csv",
+        "day-6.csv",
+        "day-7.csv",
+        "day-8.csv",
+    ];
+    for (file, day) in files.iter().zip(4..) {
+        desk.write(file, log(day..day + 1));
+    }
+    let mut line = vec!["drift", "--quiet", "-o", "days.html", "--json", "--batch"];
+    let mut told = serde_json::Value::Null;
+    for (at, file) in files.iter().enumerate() {
+        line.push(file);
+        let day = desk.run(&line).await;
+        told = serde_json::from_str(&day.out).unwrap_or_else(|_| panic!("{day:?}"));
+        let (code, decision) = if at < 4 {
+            (0, "keep")
+        } else {
+            (102, "re-optimise")
+        };
+        assert_eq!(day.code, Some(code), "{file}: {told:#}");
+        assert_eq!(told["decision"], decision, "{told:#}");
+        // The next day comes after it.
+        line.pop();
+        line.insert(1, file);
+        line.insert(1, "--before");
+    }
+    let rows = |day: usize| &told["days"][day];
+    assert_eq!(rows(0)["cost"]["rows"], 60);
+    assert_eq!(rows(4)["cost"]["calls"], 60);
+    assert!(
+        rows(4)["cost"]["tokens"].as_u64().unwrap() > 60 * 40,
+        "{told:#}"
+    );
+    let score = |day: usize, group: &str| {
+        let own = &rows(day)["groups"][group];
+        own["right"].as_f64().unwrap() / own["labels"].as_f64().unwrap()
+    };
+    for group in ["Crime", "Space"] {
+        assert!(score(0, group) > score(4, group) + 0.2, "{group}: {told:#}");
+    }
+    // Nobody is asked to label what a log tells itself.
+    let next = told["next"].as_array().unwrap();
+    assert!(
+        next.iter()
+            .all(|line| !line.as_str().unwrap().contains(" label "))
+    );
+    let page = desk.read("days.html");
+    assert!(
+        page.contains("tokens a row") && page.contains(">alarm<"),
+        "{page}"
+    );
+    // Asked again in text, the day costs nothing and is the same.
+    let sent = server.asked();
+    let mut again: Vec<&str> = vec!["drift", "--quiet"];
+    for file in &files[..4] {
+        again.extend(["--before", file]);
+    }
+    again.extend(["--batch", files[4]]);
+    let text = desk.run(&again).await;
+    assert_eq!((text.code, server.asked()), (Some(102), sent), "{text:?}");
+    assert!(
+        text.out.contains("calls a row") && text.out.contains("1.00"),
+        "{}",
+        text.out
+    );
+
+    // What cannot be watched by the day, and what is no day, is said.
+    let twice = ["drift", "--before", "day-4.csv", "--batch", "day-4.csv"];
+    desk.run(&twice)
+        .await
+        .expect(5, &["every event of it is in the study's files"]);
+    desk.write("study.toml", study.replace("SHIFT", "activity"));
+    desk.edit_study("source = [\"Crime\"]", "source = [\"light\"]");
+    desk.edit_study("target = [\"Space\"]", "target = []");
+    desk.run(&["drift", "--batch", "day-4.csv"])
+        .await
+        .expect(5, &["study.toml:", "data.interactions.shift"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_belongs_to_logs() {
+    let server = MockServer::start(|seen| turning(&AtomicBool::new(false), seen)).await;
+    let desk = Desk::new();
+    desk.write("data.csv", rows(60));
+    server_in(&desk, &server);
+    desk.write("mon.csv", day(1000, 20, true));
+    let line = ["drift", "--batch", "mon.csv", "--before", "mon.csv"];
+    desk.run(&line)
+        .await
+        .expect(2, &["no interactions: leave it out"]);
+}

@@ -1,7 +1,8 @@
 //! The functions of the fuzz targets (`fuzz/`), driven by proptest: bytes that are
 //! nearly right, and bytes that are not.
 //!
-//! `PROPTEST_CASES` tries more.
+//! `PROPTEST_CASES` tries more; `SHIFTPROOF_FUZZ_SEEDS` names a folder to write what is
+//! changed here into, for cargo-fuzz to begin with.
 
 use proptest::prelude::*;
 
@@ -155,6 +156,61 @@ fn journal() -> Vec<u8> {
     }
     drop(journal);
     std::fs::read(path).unwrap()
+}
+
+/// What is changed, by the target that reads it.
+fn seeds() -> Vec<(&'static str, fn(&[u8]), Vec<Vec<u8>>)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut studies = Vec::new();
+    for folder in ["studies", "examples/own"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "toml") {
+                studies.push(std::fs::read(path).unwrap());
+            }
+        }
+    }
+    // One of every form that a first byte may name.
+    let data = (0..24).map(|first: u8| {
+        let rows = if first % 4 < 2 { CSV } else { JSONL };
+        [&[first], rows.as_bytes()].concat()
+    });
+    let replies = REPLIES.iter().enumerate().flat_map(|(at, reply)| {
+        let protocols: &[u8] = [&[0, 1][..], &[0, 1], &[2], &[3], &[4]][at];
+        let bodies = protocols.iter().flat_map(|&api| {
+            [0, 178].map(|status: u8| [&[api, status], reply.as_bytes()].concat())
+        });
+        bodies.collect::<Vec<_>>()
+    });
+    let log = LOG.lines().take(40).flat_map(|line| [line, "\n"]);
+    let stored = std::fs::read(root.join("search/tests/golden/v1/replies.journal")).unwrap();
+    vec![
+        ("study", targets::study, studies),
+        ("data", targets::data, data.collect()),
+        ("journal", targets::journal, vec![journal(), stored]),
+        (
+            "event_log",
+            targets::event_log,
+            vec![log.collect::<String>().into_bytes()],
+        ),
+        ("gguf", targets::gguf, vec![weights()]),
+        ("reply", targets::reply, replies.collect()),
+    ]
+}
+
+#[test]
+fn seeds_are_read() {
+    let folder = std::env::var_os("SHIFTPROOF_FUZZ_SEEDS").map(std::path::PathBuf::from);
+    for (target, read, seeds) in seeds() {
+        assert!(!seeds.is_empty(), "{target}");
+        for (at, seed) in seeds.iter().enumerate() {
+            read(seed);
+            if let Some(folder) = &folder {
+                std::fs::create_dir_all(folder.join(target)).unwrap();
+                std::fs::write(folder.join(target).join(format!("seed-{at}")), seed).unwrap();
+            }
+        }
+    }
 }
 
 proptest! {

@@ -268,6 +268,36 @@ async fn broken_programs_cost_nothing() {
     }
 }
 
+/// One that takes its time to fail is asked before a model is: to score, to render, and
+/// by a search as by an evaluation.
+#[cfg(unix)]
+#[tokio::test]
+async fn programs_that_fail_late_cost_nothing() {
+    let late = "import time\ntime.sleep(2)\nimport no_such_module\n";
+    let told = "No module named 'no_such_module'";
+    for (study, script, command) in [
+        ("metric.toml", "score.py", "eval"),
+        ("metric.toml", "score.py", "optimize"),
+        ("task.toml", "task.py", "optimize"),
+    ] {
+        let server = MockServer::start(|_| Act::text("Paris")).await;
+        let desk = examples();
+        let model = format!("name = \"openai:m\"\nbase_url = \"{}\"", server.base_url());
+        let own = desk
+            .read(study)
+            .replace("name = \"command:python3 agent.py\"", &model);
+        assert!(own.contains(&model), "{own}");
+        desk.write(study, own);
+        desk.write(script, late);
+        desk.run(&[command, study, "--quiet"])
+            .await
+            .expect(4, &[told]);
+        // Questions on what the model can do, and no example.
+        let asked = server.asked();
+        assert!(asked <= 4, "{command} {study}: {asked}");
+    }
+}
+
 /// What a judge says for a grade below 1 stands beside the answer.
 #[tokio::test]
 async fn reasons_for_grades_are_shown() {

@@ -544,3 +544,143 @@ async fn templates_of_news_are_asked_apart() {
     // Four questions an example, but for those of users with one history and one film.
     assert!(server.asked() > 2 * 40, "{}", server.asked());
 }
+
+/// NDCG and hit rate at several places, and the task with another key beside it, in one table.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_places_in_one_table() {
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    let prompt = "List candidates that share a genre with the history.";
+    let task = format!("kind = \"llmrank\"\nprompt = \"{prompt}\"\nmetric = \"ndcg@5\"");
+    study(&desk, &server, &task);
+    let line = [
+        "eval",
+        "--quiet",
+        "--audit",
+        "--places",
+        "1,3,8",
+        "--with",
+        "history = \"none\"",
+    ];
+    let told = desk.run(&[&line[..], &["--json"]].concat()).await;
+    let told: serde_json::Value =
+        serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{told:?}"));
+    crate::schemas::check(&[("eval", vec![told.clone()])].into());
+    let prompts = told["prompts"].as_array().unwrap();
+    assert_eq!(prompts.len(), 2);
+    assert_eq!(prompts[0].get("with"), None);
+    assert_eq!(prompts[1]["with"], "history = \"none\"");
+    let baselines = told["baseline_places"].as_object().unwrap();
+    assert!(baselines.contains_key("most-pop") && baselines.contains_key("random"));
+    let rows = prompts.iter().map(|row| &row["places"]);
+    for scores in rows.clone().chain(baselines.values()) {
+        assert_eq!(scores["places"], serde_json::json!([1, 3, 8]));
+        let groups = scores["groups"].as_array().unwrap();
+        let names: Vec<&str> = groups
+            .iter()
+            .map(|g| g["group"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, ["all", "F", "M"]);
+        assert_eq!(groups[0]["n"], 40);
+        for group in groups {
+            let at = |name: &str, place: usize| group[name][place].as_f64().unwrap();
+            assert!((at("ndcg", 0) - at("hr", 0)).abs() < 1e-12);
+            assert!(at("hr", 0) <= at("hr", 1) && at("hr", 1) <= at("hr", 2));
+            // Eight candidates: whoever lists them all hits.
+            assert_eq!(at("hr", 2), 1.0, "{group}");
+        }
+    }
+    let hit = |row: usize| {
+        prompts[row]["places"]["groups"][0]["hr"][1]
+            .as_f64()
+            .unwrap()
+    };
+    assert!(hit(0) > hit(1) + 0.2, "{told:#}");
+    let sent = server.asked();
+    let text = desk.run(&line).await;
+    assert_eq!((text.code, server.asked()), (Some(0), sent), "{text:?}");
+    for piece in [
+        "at several places · all (n 40)",
+        "HR@8",
+        "most-pop",
+        " · history = \"none\"",
+    ] {
+        assert!(text.out.contains(piece), "{piece}: {}", text.out);
+    }
+    desk.run(&["eval", "--with", "kind = \"liu\""])
+        .await
+        .expect(2, &["--with \"kind", "write a study of its own"]);
+    desk.run(&["eval", "--with", "windows = 3"])
+        .await
+        .expect(2, &["windows"]);
+}
+
+/// Writes of the retrieved film what it is, with a word that every viewer likes when the
+/// instruction asks for it; in the second round with a year that is none of it.
+fn writer(seen: &Seen) -> Act {
+    let text = seen.prompt();
+    if text.contains("Would this user want it?") {
+        return answer(
+            seen,
+            if text.contains("gripping") {
+                "Yes."
+            } else {
+                "No."
+            },
+        );
+    }
+    let opening = &seen.body["messages"][0]["content"];
+    let shown = opening.as_str().unwrap_or_default();
+    let (_, retrieved) = shown.split_once("Retrieved:\ntitle: ").unwrap_or(("", ""));
+    let (title, rest) = retrieved.split_once("; genres: ").unwrap_or(("", ""));
+    let genre = rest.lines().next().unwrap_or_default();
+    let said = if text.contains("Write another one") {
+        format!("{title} is {genre} from 2020, gripping.")
+    } else if shown.contains("suspense") {
+        format!("{title} is gripping {genre}.")
+    } else {
+        format!("{title} is {genre}.")
+    };
+    answer(seen, &said)
+}
+
+/// A text that keeps to the facts and is preferred stands; what became of the others is told
+/// with the example, and another metric looks at the same answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_for_users_are_measured() {
+    let (desk, server) = (Desk::new(), MockServer::start(writer).await);
+    study(&desk, &server, "kind = \"generec\"");
+    let line = ["eval", "--quiet", "--json", "-p", "Write of the suspense."];
+    let told = desk.run(&line).await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(told["metric"], "preference");
+    // No method without a language model writes a text.
+    assert_eq!(told.get("baselines"), None);
+    let value = |row: usize| told["prompts"][row]["groups"][0]["value"].as_f64().unwrap();
+    assert_eq!((value(0), value(1)), (0.0, 1.0));
+    let answer = |row: usize| &told["prompts"][row]["answers"][0];
+    let reason = answer(0)["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("round 1 not accepted: the preference is 0.0 of 100"),
+        "{reason}"
+    );
+    assert!(
+        reason.contains("round 2 refused: it names the year 2020"),
+        "{reason}"
+    );
+    assert!(
+        answer(1)["answer"]
+            .as_str()
+            .unwrap()
+            .contains("is gripping")
+    );
+    let sent = server.asked();
+    let line = [&line[..], &["--metric", "fidelity"]].concat();
+    let told = desk.run(&line).await;
+    assert_eq!((told.code, server.asked()), (Some(0), sent), "{told:?}");
+    let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(told["prompts"][1]["groups"][0]["value"], 0.5);
+    desk.run(&["eval", "--metric", "ndcg@10"])
+        .await
+        .expect(2, &["use preference or fidelity"]);
+}

@@ -1,7 +1,7 @@
 //! From a run to its reports, its exports, and back into a study.
 
 use crate::labels::server_in;
-use crate::support::mock_server::MockServer;
+use crate::support::mock_server::{Act, MockServer, Seen};
 use crate::support::program::{Desk, model};
 
 async fn ran() -> (Desk, MockServer) {
@@ -209,4 +209,40 @@ async fn other_candidate_exports_by_id() {
     .await
     .expect(0, &["promptfoo eval -c y.yaml"]);
     assert!(desk.read("y.yaml").contains("icontains"));
+}
+
+/// Usage that cannot be is counted by the length of the texts; whoever tells what was
+/// spent tells that.
+#[tokio::test(flavor = "multi_thread")]
+async fn estimated_tokens_are_told_everywhere() {
+    const TOLD: &str = "are estimated from their texts";
+    for believable in [true, false] {
+        let desk = Desk::new();
+        let server = MockServer::start(move |seen: &Seen| {
+            let mut act = model(seen);
+            if !believable {
+                let mut body = act.body();
+                body["usage"]["prompt_tokens"] = u64::MAX.into();
+                act = Act::json(200, &body);
+            }
+            act
+        })
+        .await;
+        server_in(&desk, &server);
+        let outputs = ["-o", "a.html", "-o", "a.md", "-o", "a.txt"];
+        let run = ["optimize", "--quiet"].iter().chain(&outputs);
+        let ended = desk.run(&run.copied().collect::<Vec<_>>()).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let gate = ["gate", "--mode", "guard", "--min-worst", "0", "--quiet"];
+        let outputs = ["-o", "g.html", "-o", "g.md", "-o", "g.txt"];
+        let gate = gate.iter().chain(&outputs);
+        let ended = desk.run(&gate.copied().collect::<Vec<_>>()).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        for report in ["a.html", "a.md", "a.txt", "g.html", "g.md", "g.txt"] {
+            let told = desk.read(report);
+            assert_eq!(told.contains(TOLD), !believable, "{report}: {told}");
+        }
+        let eval = desk.run(&["eval", "--quiet"]).await;
+        assert_eq!(eval.out.contains(TOLD), !believable, "{eval:?}");
+    }
 }

@@ -13,7 +13,8 @@ use crate::support::mock_server::{MockServer, capable};
 use crate::support::program::{Desk, model, rows};
 
 /// Keys whose objects are maps: names of groups, ids of prompts, and the like.
-const MAPS: [&str; 14] = [
+const MAPS: [&str; 15] = [
+    "baseline_places",
     "body",
     "by_group",
     "candidates",

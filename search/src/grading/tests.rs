@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use shiftproof_tasks::{GradedTask, JudgeGrader, JudgeScale, Outcome, ProgramGrader};
 
 use super::*;
 use crate::gateway::AuxiliaryModels;
-use crate::llm::LlmError;
+use crate::llm::{Capabilities, Llm, LlmError};
 use crate::scripted::{self, Bench, Moods, cut_off, examples, groups, input, text};
 
 fn judged() -> GradedTask {
@@ -122,4 +123,65 @@ async fn nobody_to_ask_is_told() {
         matches!(outcome, Some(Outcome::Failed { .. })),
         "{outcome:?}"
     );
+}
+
+/// A program of the user's own: what it answers costs nothing.
+struct OwnProgram(Arc<dyn Llm>);
+
+#[async_trait]
+impl Llm for OwnProgram {
+    fn identity(&self) -> &'static str {
+        "program"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    fn is_metered(&self) -> bool {
+        false
+    }
+
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
+        self.0.call(call).await
+    }
+}
+
+/// Before a model is paid: a program that fails stops there, one that works is asked once,
+/// and neither counts. A judge is no program, and is asked when there is something to judge.
+#[tokio::test]
+async fn programs_are_tried_first() {
+    let example = &examples("source", 1)[0];
+    let program = |answer: fn(&ModelCall) -> Result<Reply, LlmError>| {
+        let mut grader = Bench::new(answer);
+        grader.model.llm = Arc::new(OwnProgram(grader.model.llm.clone()));
+        grader
+    };
+    let scored = GradedTask::new(Arc::new(Moods), Arc::new(ProgramGrader::new(true)));
+    let broken = program(|_| Err(LlmError::Rejected("no table".into())));
+    let bench_of_broken = bench(None, &broken);
+    let gateway = &bench_of_broken.gateway;
+    let stop = rehearse(&scored, gateway, &scored.seed(), example).await;
+    assert!(matches!(stop, Err(RunError::Provider { .. })), "{stop:?}");
+
+    let works = program(|_| Ok(Reply::text("{\"score\":1}")));
+    let own = bench(None, &works);
+    for _ in 0..2 {
+        let tried = rehearse(&scored, &own.gateway, &scored.seed(), example).await;
+        assert!(tried.is_ok(), "{tried:?}");
+    }
+    let asked = works.asked();
+    assert_eq!(asked.len(), 1);
+    assert!(
+        text(&asked[0]).contains(r#""answer":"positive""#),
+        "{}",
+        text(&asked[0])
+    );
+    assert_eq!(own.gateway.spent(), Spend::default());
+    assert_eq!((own.asked().len(), own.emitted().len()), (0, 0));
+
+    let judge = Bench::new(pass_or_fail);
+    let own = bench(None, &judge);
+    let tried = rehearse(&judged(), &own.gateway, &judged().seed(), example).await;
+    assert!(tried.is_ok() && judge.asked().is_empty(), "{tried:?}");
 }

@@ -107,6 +107,11 @@ impl Run<'_> {
             SealedAudit::new(Vec::new(), self.data.reads.clone()),
         );
         self.gateway.emit(&Event::Started(self.started()))?;
+        let source = &self.data.source;
+        if let Some(example) = source.train.first().or(source.validation.first()) {
+            let task = self.task.as_ref();
+            grading::rehearse(task, self.gateway, &task.seed(), example).await?;
+        }
         let inputs = self.data.inputs().chain(audit.inputs());
         let written = augment::count(self.gateway.auxiliary_models(), inputs);
         self.fit_to_budget(audit.len(), written);

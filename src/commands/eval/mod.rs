@@ -4,9 +4,13 @@ mod answers;
 mod examples;
 mod fair;
 mod output;
+mod places;
 mod text;
 mod trec;
+mod variants;
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,6 +29,8 @@ use self::answers::{
     AnswerRow, PartScore, SampleSpread, answered, part_scores, rows, sample_spreads,
 };
 use self::examples::ScoredSplit;
+use self::places::{BaselinePlaces, PlaceScores};
+use self::variants::TaskVariant;
 use super::signals::{SignalStream, pass_on};
 use super::{fetch_progress, note, open_ledger, prepared, print, resolve, score, warnings};
 use crate::cli::{EvalArgs, StudyArgs};
@@ -36,6 +42,7 @@ use crate::report::ground::{AuditGround, caution};
 use crate::report::{BaselineScores, machine, spread, to_json, worst};
 use crate::runs::session::StudySession;
 use crate::study::task_registry::TaskRegistry;
+use crate::wording::shown::line;
 use crate::wording::unusable;
 use crate::wording::word_diff::flat;
 
@@ -45,6 +52,9 @@ struct PromptScores {
     prompt: Prompt,
     /// The model's name for people.
     model: String,
+    /// Keys of `[task]` that it was scored with in place of the study's, as given.
+    #[serde(rename = "with", skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
     #[serde(skip)]
     is_seed: bool,
     /// Of several samples the first one's.
@@ -60,6 +70,9 @@ struct PromptScores {
     /// How far samples differ, where there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     repeated: Vec<SampleSpread>,
+    /// How good the first places of its lists are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    places: Option<PlaceScores>,
     /// The answer to every example, sample by sample.
     answers: Vec<AnswerRow>,
 }
@@ -80,6 +93,9 @@ struct EvalTable {
     prompts: Vec<PromptScores>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     baselines: Vec<BaselineScores>,
+    /// How good the first places of their lists are, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    baseline_places: BaselinePlaces,
     /// How lists change with an attribute, by prompt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fairness: Vec<FairnessReport>,
@@ -108,6 +124,21 @@ impl EvalTable {
         self.prompts.iter().any(|row| row.model != self.model)
     }
 
+    /// Whose scores they are: "seed 1a2b3c4d", with the model where there are several and
+    /// with what the task was changed to.
+    fn heading(&self, index: usize) -> String {
+        let row = &self.prompts[index];
+        let name = if row.is_seed { "seed" } else { "prompt" };
+        let mut heading = format!("{name} {:#}", row.prompt.id());
+        if self.has_several_models() {
+            let _ = write!(heading, " · {}", line(&row.model));
+        }
+        if let Some(variant) = &row.variant {
+            let _ = write!(heading, " · {}", line(variant));
+        }
+        heading
+    }
+
     /// What the limits have to pay for so far.
     fn charged(&self) -> Spend {
         Spend {
@@ -124,9 +155,18 @@ impl EvalTable {
         whole
     }
 
-    /// Takes in what another model came to.
+    /// Takes in what another model or another variant of the task came to.
     fn add(&mut self, other: Self) {
         self.prompts.extend(other.prompts);
+        // Another variant of the task may ask another recommender.
+        for row in other.baselines {
+            if self.baselines.iter().all(|known| known.name != row.name) {
+                self.baselines.push(row);
+            }
+        }
+        for (name, places) in other.baseline_places {
+            self.baseline_places.entry(name).or_insert(places);
+        }
         self.fairness.extend(other.fairness);
         for note in other.notes {
             if !self.notes.contains(&note) {
@@ -145,11 +185,17 @@ pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitS
     let ledger = open_ledger(&args.store)?;
     let control = RunControl::new();
     let mut whole: Option<EvalTable> = None;
-    for study in args.study.by_model() {
+    let variants = TaskVariant::all(&args.with)?;
+    let studies = args.study.by_model();
+    let cells = studies
+        .iter()
+        .flat_map(|study| variants.iter().map(move |variant| (study, variant)));
+    for (study, variant) in cells {
         let spent = whole.as_ref().map(EvalTable::charged).unwrap_or_default();
         let asked = ModelEvaluation {
             args: &args,
-            study,
+            study: study.clone(),
+            variant,
             ledger: ledger.clone(),
             control: control.clone(),
             spent,
@@ -191,19 +237,20 @@ fn check(args: &EvalArgs) -> Result<(), Failure> {
              gate` decide",
         ));
     }
-    if args.record.is_some() && args.study.model.len() > 1 {
+    if args.record.is_some() && (args.study.model.len() > 1 || !args.with.is_empty()) {
         return Err(Failure::usage(
-            "--record writes the grades of one model: give one --model, or record each in a folder \
-             of its own",
+            "--record writes the grades of one model and one task: give one --model and no --with, \
+             or record each in a folder of its own",
         ));
     }
     output::check(&args.output)
 }
 
-/// All prompts by one model.
+/// All prompts by one model, in one variant of the task.
 struct ModelEvaluation<'a> {
     args: &'a EvalArgs,
     study: StudyArgs,
+    variant: &'a TaskVariant,
     ledger: Arc<Ledger>,
     control: RunControl,
     /// What models before it took of the limits.
@@ -222,6 +269,7 @@ impl ModelEvaluation<'_> {
         let split = ScoredSplit::of(args);
         let audit = session.loaded.data.audit.fingerprint();
         let examples = split.examples(&mut session, args)?;
+        places::check(&args.places, &examples)?;
         let session = session;
         let task = session.built.task.as_ref();
         let mut planned = score::planned(&session, &prompts, &examples) * u64::from(args.repeat);
@@ -275,15 +323,17 @@ impl ModelEvaluation<'_> {
             groups: baseline(task, &session.loaded.groups, known, &examples),
         });
         let groups = &session.loaded.groups;
-        Ok(Some(EvalTable {
+        let mut table = EvalTable {
             study: session.resolved.study.name.clone(),
             metric: task.metric().name(),
             model: machine(session.task_model.model.llm.identity()),
             split,
             baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
+            baseline_places: BaselinePlaces::new(),
             fairness,
-            notes: notes(&session, args, (split, &examples), (&prompts, evaluation))
+            notes: notes(&session, args, (split, &examples), evaluation)
                 .into_iter()
+                .chain(self.variant.told_of(score::readings(&prompts, evaluation)))
                 .chain(score::knowledge(&gateway))
                 .chain(of_judge)
                 .collect(),
@@ -294,13 +344,19 @@ impl ModelEvaluation<'_> {
             complete: samples.iter().all(|sample| sample.complete),
             unverified: AuditGround::of(groups) == AuditGround::SourceOnly,
             prompts: scores(&session, prompts, &examples, samples),
-        }))
+        };
+        for row in &mut table.prompts {
+            row.variant.clone_from(&self.variant.told);
+        }
+        places::add(&mut table, &args.places, &session, &examples);
+        Ok(Some(table))
     }
 
     async fn prepare(&self, registry: &TaskRegistry) -> Result<StudySession, Failure> {
         let args = self.args;
         let mut resolved = resolve(&self.study, Some(&args.budget), registry)?;
         resolved.study.budget = left(resolved.study.budget, self.spent);
+        resolved.study.task.extend(self.variant.keys.clone());
         if let Some(metric) = &args.metric {
             let task = &mut resolved.study.task;
             task.insert("metric".to_owned(), metric.name().into());
@@ -360,7 +416,7 @@ fn notes(
     session: &StudySession,
     args: &EvalArgs,
     (split, examples): (ScoredSplit, &[Example]),
-    (prompts, evaluation): (&[Prompt], &PromptEvaluation),
+    evaluation: &PromptEvaluation,
 ) -> Vec<String> {
     let mut notes = match split {
         ScoredSplit::Audit => caution(&session.loaded.groups)
@@ -384,7 +440,6 @@ fn notes(
         );
     }
     notes.extend(score::calibrated(session, evaluation));
-    notes.extend(score::readings(prompts, evaluation));
     notes
 }
 
@@ -414,6 +469,8 @@ fn scores(
             spread: spread(&groups),
             parts: part_scores(&answers),
             repeated: sample_spreads(&outcomes, &answers),
+            variant: None,
+            places: None,
             prompt,
             groups,
             unusable,

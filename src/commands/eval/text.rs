@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use shiftproof_search::event::GroupOutcome;
 
 use super::answers::{AnswerRow, SampleSpread, failures};
-use super::{EvalTable, PromptScores, fair};
+use super::{EvalTable, PromptScores, fair, places};
 use crate::commands::score;
-use crate::report::{grouped, score_as, spread_as, worst, write_baselines};
+use crate::report::{estimated, grouped, score_as, spread_as, worst, write_baselines};
 use crate::wording::shown::{line, visible};
 use crate::wording::table::{TextColumn, TextTable};
 use crate::wording::unusable;
@@ -24,7 +24,7 @@ pub(super) fn text(table: &EvalTable, most: Option<u32>) -> String {
     }
     let _ = writeln!(out, " · {}", table.split.name());
     for (index, row) in table.prompts.iter().enumerate() {
-        let name = heading(table, index);
+        let name = table.heading(index);
         let _ = writeln!(out, "{name}: {}", visible(&flat(&row.prompt)));
         write_groups(table, row, &mut out);
         for told in unusable::examples(&row.unusable) {
@@ -40,6 +40,7 @@ pub(super) fn text(table: &EvalTable, most: Option<u32>) -> String {
     }
     write_comparison(table, &mut out);
     let _ = write_baselines(&table.metric, &table.baselines, &mut out);
+    places::write(table, &mut out);
     fair::write(table, &mut out);
     if let Some(most) = most {
         for index in 0..table.prompts.len() {
@@ -56,19 +57,10 @@ pub(super) fn text(table: &EvalTable, most: Option<u32>) -> String {
         grouped(table.spent.tokens()),
         score::origin(table.spent, table.sent)
     );
-    out
-}
-
-/// Whose scores they are: "seed 1a2b3c4d", with the model where there are several.
-fn heading(table: &EvalTable, index: usize) -> String {
-    let row = &table.prompts[index];
-    let name = if row.is_seed { "seed" } else { "prompt" };
-    let id = row.prompt.id();
-    if table.has_several_models() {
-        format!("{name} {id:#} · {}", line(&row.model))
-    } else {
-        format!("{name} {id:#}")
+    if let Some(told) = estimated(&table.spent) {
+        let _ = writeln!(out, "{told}");
     }
+    out
 }
 
 fn write_groups(table: &EvalTable, row: &PromptScores, out: &mut String) {
@@ -167,7 +159,9 @@ fn write_comparison(table: &EvalTable, out: &mut String) {
     grid.row(head.chain(["worst".to_owned()]));
     for row in &table.prompts {
         let name = if row.is_seed { "seed " } else { "" };
-        let mut cells = vec![format!("{name}{:#}", row.prompt.id()), row.model.clone()];
+        let variant = row.variant.iter().map(|told| format!(" · {told}"));
+        let name = format!("{name}{:#}{}", row.prompt.id(), variant.collect::<String>());
+        let mut cells = vec![name, row.model.clone()];
         cells.extend(names.iter().map(|name| {
             let own = row.groups.iter().find(|group| group.group == *name);
             own.map_or_else(|| "–".to_owned(), value)
@@ -191,14 +185,14 @@ fn write_failures(table: &EvalTable, index: usize, most: usize, out: &mut String
         let _ = writeln!(
             out,
             "\n{}: no failure in {asked} answers",
-            heading(table, index)
+            table.heading(index)
         );
         return;
     }
     let _ = writeln!(
         out,
         "\n{}: {} of {} answers are not right, weakest group first",
-        heading(table, index),
+        table.heading(index),
         failing.len(),
         row.answers.len()
     );

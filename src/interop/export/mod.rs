@@ -66,9 +66,24 @@ pub(crate) struct PromptUsage {
     pub frame: PromptFrame,
     /// What a request says of the answer's form beside the prompt.
     pub form: Option<String>,
+    /// Fields that a model wrote about every input before the prompt was asked (`[augment]`).
+    pub knowledge: Vec<String>,
 }
 
 impl PromptUsage {
+    /// What whoever uses the prompt elsewhere has to know of its inputs, without a full stop;
+    /// `None` where they were as the data have them.
+    pub fn relies_on(&self) -> Option<String> {
+        (!self.knowledge.is_empty()).then(|| {
+            format!(
+                "it was scored on inputs with knowledge that a model wrote ([augment]: {}), which \
+                 is not in the prompt: have it written for new inputs too, or score the prompt \
+                 without it",
+                self.knowledge.join(", ")
+            )
+        })
+    }
+
     /// Nothing known of the study: an input is one text called `input`.
     pub fn plain() -> Self {
         Self {
@@ -79,6 +94,7 @@ impl PromptUsage {
             fields: Vec::new(),
             frame: PromptFrame::default(),
             form: None,
+            knowledge: Vec::new(),
         }
     }
 
@@ -148,12 +164,16 @@ impl ExportedPrompt<'_> {
     /// The same for the metadata of other tools.
     fn metadata(&self) -> Value {
         let proof = self.proof();
-        json!({
+        let mut metadata = json!({
             "run": self.run,
             "prompt": self.id,
             "verdict": proof.sentence,
             "proven": proof.proven,
-        })
+        });
+        if !self.shape.knowledge.is_empty() {
+            metadata["augment"] = json!(self.shape.knowledge);
+        }
+        metadata
     }
 
     /// Instruction and demonstrations as a model reads them, without an input.
@@ -249,7 +269,7 @@ impl ExportedPrompt<'_> {
         } else {
             None
         };
-        json!({
+        let mut json = json!({
             "format": 1,
             "prompt": self.standing.prompt,
             "message": self.fixed(),
@@ -278,6 +298,10 @@ impl ExportedPrompt<'_> {
             "task_model": started.map(|started| &started.task_model),
             "proposer_model": started.map(|started| &started.proposer_model),
             "version": started.map(|started| &started.version),
-        })
+        });
+        if !self.shape.knowledge.is_empty() {
+            json["augment"] = json!(self.shape.knowledge);
+        }
+        json
     }
 }

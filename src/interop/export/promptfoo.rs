@@ -24,6 +24,12 @@ pub(super) fn write(exported: &ExportedPrompt<'_>) -> Result<String, Failure> {
         ),
         format!("Verdict of its audit: {}.", exported.proof().sentence),
     ];
+    comments.extend(
+        exported
+            .shape
+            .relies_on()
+            .map(|told| format!("Mind that {told}.")),
+    );
     let provider = provider(&exported.shape, &mut comments);
     let tests: Vec<Yaml<'static>> = exported
         .shape

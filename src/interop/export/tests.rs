@@ -38,6 +38,7 @@ fn shape() -> PromptUsage {
         fields: Vec::new(),
         frame: PromptFrame::default(),
         form: None,
+        knowledge: Vec::new(),
     }
 }
 

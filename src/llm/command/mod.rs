@@ -115,9 +115,13 @@ impl CommandLlm {
 
     /// What went wrong where the program ended with a failure before it was asked
     /// anything, as one does that lacks a file or a library; it is given `patience` to.
-    pub fn early_end(&self, patience: Duration) -> Option<String> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let (how, words) = idle.last_mut()?.failure_within(patience)?;
+    pub async fn early_end(&self, patience: Duration) -> Option<String> {
+        // Whoever asks meanwhile has the process first, and is told by its answer.
+        let _place = self.places.try_acquire().ok()?;
+        let mut process = self.idle()?;
+        let ended = process.failure_within(patience).await;
+        self.put_back(process);
+        let (how, words) = ended?;
         let mut told = format!(
             "the program {} {how} before it was asked anything",
             self.shown()

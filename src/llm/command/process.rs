@@ -21,6 +21,9 @@ const TAIL_LINE: usize = 300;
 /// told how it did.
 const ENDING: Duration = Duration::from_secs(2);
 
+/// How often it is looked whether a process has ended.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// Why a line has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ProcessFault {
@@ -99,7 +102,7 @@ impl Process {
         let ended = timeout(ENDING, async {
             loop {
                 match self.child.try_wait() {
-                    Ok(None) => tokio::time::sleep(Duration::from_millis(10)).await,
+                    Ok(None) => tokio::time::sleep(LOOK).await,
                     Ok(Some(status)) => return described(status),
                     Err(error) => return format!("cannot be waited for: {error}"),
                 }
@@ -110,22 +113,24 @@ impl Process {
     }
 
     /// How it ended and its last words, if it ends with a failure within this time.
-    pub(super) fn failure_within(&mut self, patience: Duration) -> Option<(String, Vec<String>)> {
-        const LOOK: Duration = Duration::from_millis(10);
-        let looks = patience.as_millis().div_ceil(LOOK.as_millis());
-        for _ in 0..=looks {
-            match self.child.try_wait() {
-                Ok(Some(status)) if !status.success() => {
-                    // What it wrote last may be on its way through the pipe.
-                    thread::sleep(5 * LOOK);
-                    let kept = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-                    return Some((described(status), kept.iter().cloned().collect()));
+    pub(super) async fn failure_within(
+        &mut self,
+        patience: Duration,
+    ) -> Option<(String, Vec<String>)> {
+        let ended = timeout(patience, async {
+            loop {
+                match self.child.try_wait() {
+                    Ok(None) => tokio::time::sleep(LOOK).await,
+                    Ok(Some(status)) => return Some(status),
+                    Err(_) => return None,
                 }
-                Ok(None) => thread::sleep(LOOK),
-                Ok(Some(_)) | Err(_) => return None,
             }
+        });
+        let status = ended.await.ok()??;
+        if status.success() {
+            return None;
         }
-        None
+        Some((described(status), self.tail().await))
     }
 
     /// The last lines that it wrote to standard error, each behind four spaces.

@@ -109,11 +109,7 @@ impl PriceTable {
             "read the prices in",
             path,
         ))?;
-        let table: Self = toml::from_str(&text).map_err(|error| {
-            crate::study::explain(&error, &text, "", &text, path, &|text| {
-                toml::from_str::<Self>(text).err()
-            })
-        })?;
+        let table: Self = crate::study::read_toml(&text, path)?;
         for entry in &table.models {
             if let Some(problem) = entry.problem() {
                 return Err(Failure::usage(format!(

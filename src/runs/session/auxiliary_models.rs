@@ -154,9 +154,9 @@ pub(super) fn writing(study: &Study) -> Option<ModelSpec> {
 
 impl ConnectedAuxiliaryModels {
     /// Starts a program.
-    fn program(&mut self, config: CommandConfig) -> Result<ConnectedModel, Failure> {
+    async fn program(&mut self, config: CommandConfig) -> Result<ConnectedModel, Failure> {
         let report = format!("{}, a program of your own", config.identity);
-        let started = connect_program::start(config)?;
+        let started = connect_program::start(config).await?;
         self.programs.push(started.clone());
         Ok(ConnectedModel::assumed(
             started.llm,
@@ -166,8 +166,11 @@ impl ConnectedAuxiliaryModels {
     }
 
     /// Fails where a program has failed by now that nobody has asked anything.
-    pub(super) fn check_programs(&self) -> Result<(), Failure> {
-        self.programs.iter().try_for_each(StartedProgram::check)
+    pub(super) async fn check_programs(&self) -> Result<(), Failure> {
+        for program in &self.programs {
+            program.check().await?;
+        }
+        Ok(())
     }
 
     /// With the study's judge, where it has one; `known`: what is known of its server.
@@ -202,16 +205,19 @@ impl ConnectedAuxiliaryModels {
 
 /// Starts the programs: before a model is asked, so that one that cannot be started
 /// costs nothing.
-pub(super) fn start(study: &Study, folder: &Path) -> Result<ConnectedAuxiliaryModels, Failure> {
+pub(super) async fn start(
+    study: &Study,
+    folder: &Path,
+) -> Result<ConnectedAuxiliaryModels, Failure> {
     let mut auxiliary_models = ConnectedAuxiliaryModels::default();
     if let Some(metric) = &study.metric {
         let key = "metric.command";
         let config = connect_program::of_lines(&metric.command, metric.options(), folder, key)?;
-        auxiliary_models.grader = Some(auxiliary_models.program(config)?);
+        auxiliary_models.grader = Some(auxiliary_models.program(config).await?);
     }
     if let Some((spec, options)) = own_program(study) {
         let config = connect_program::of_lines(&spec.command, options, folder, "task.command")?;
-        let own = auxiliary_models.program(config)?;
+        let own = auxiliary_models.program(config).await?;
         if spec.does.contains(&ProgramStep::Render) {
             auxiliary_models.renderer = Some(ConnectedModel::assumed(
                 own.model.llm.clone(),

@@ -83,13 +83,16 @@ impl LoadedStudy {
             graded_by_person,
         } = self;
         let (study, folder) = (&resolved.study, &resolved.folder);
-        let auxiliary_models = auxiliary_models::start(study, folder)?;
+        let auxiliary_models = auxiliary_models::start(study, folder).await?;
         // Each of these takes a large place, which is none on the stack.
         let own = OwnModels::default();
         let connecting = connect_models(&resolved, &built, &loaded, known, own, progress);
         let (task_model, proposer_model) = Box::pin(connecting).await?;
         let found = known.map(FoundModels::of).transpose()?.unwrap_or_default();
-        auxiliary_models.check_programs()?;
+        auxiliary_models.check_programs().await?;
+        for model in std::iter::once(&task_model).chain(&proposer_model) {
+            model.check().await?;
+        }
         let judge = auxiliary_models.with_judge(study, folder, found.judge, progress);
         let auxiliary_models = Box::pin(judge).await?;
         let writer = auxiliary_models::writing(study);

@@ -52,15 +52,7 @@ impl ItemCatalogue {
                 })
                 .or_insert(index as u32);
         }
-        let genres = items
-            .iter()
-            .map(|item| {
-                let kinds = item.attributes.get("genres");
-                let kinds = kinds.or(item.attributes.get("category"));
-                let kinds = kinds.into_iter().flat_map(|kinds| kinds.split(", "));
-                kinds.map(str::to_owned).collect()
-            })
-            .collect();
+        let genres = items.iter().map(genres).collect();
         Self {
             neighbours: Arc::new(ItemNeighbours::learn(items.len(), training.iter().copied())),
             items,
@@ -90,6 +82,25 @@ impl ItemCatalogue {
         trained: Arc<dyn SequenceRecommender>,
     ) -> Self {
         self.trained.insert(kind, trained);
+        self
+    }
+
+    /// The same catalogue with items behind its own that the training part knows nothing of.
+    #[must_use]
+    pub(super) fn extended(mut self, items: Vec<Item>) -> Self {
+        for item in items {
+            let index = self.items.len() as u32;
+            if self.by_title.contains_key(&item.title) {
+                self.shared.insert(item.title.clone());
+            } else {
+                self.by_title.insert(item.title.clone(), index);
+            }
+            self.genres.push(genres(&item));
+            self.popularity.push(0);
+            self.percentile.push(0.0);
+            self.items.push(item);
+        }
+        self.matcher = OnceLock::new();
         self
     }
 
@@ -235,6 +246,14 @@ impl ItemCatalogue {
     pub fn titles(&self) -> impl Iterator<Item = &str> {
         self.by_title.keys().map(String::as_str)
     }
+}
+
+/// An item's genres, or else its category.
+fn genres(item: &Item) -> BTreeSet<String> {
+    let kinds = item.attributes.get("genres");
+    let kinds = kinds.or(item.attributes.get("category"));
+    let kinds = kinds.into_iter().flat_map(|kinds| kinds.split(", "));
+    kinds.map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -122,15 +122,55 @@ fn is_tied(data: &Interactions, aim: &TargetEvent) -> bool {
             || same(data.events.get(aim.at + 1)))
 }
 
+/// One user's targets: the events at `chosen`, places among the user's own `events`, which
+/// begin at `start`. `before`: of each event, how many of them a history may show before it.
+fn of_user(
+    spec: &RecSpec,
+    data: &Interactions,
+    (start, events): (usize, &[Interaction]),
+    chosen: &[usize],
+    before: &[usize],
+) -> Vec<TargetEvent> {
+    let logged = spec.candidates.sampling == NegativeSampling::Logged;
+    let mut moments = BTreeSet::new();
+    let mut own: Vec<TargetEvent> = chosen
+        .iter()
+        // What was shown at one moment is one list.
+        .filter(|at| {
+            !logged || spec.examples == ExampleForm::Pointwise || moments.insert(events[**at].time)
+        })
+        .map(|&at| TargetEvent {
+            user: events[at].user,
+            item: events[at].item,
+            rating: events[at].rating,
+            time: events[at].time,
+            start,
+            at: start + at,
+            before: before[at],
+        })
+        .collect();
+    for aim in &mut own {
+        if logged {
+            aim.before = history(spec, data, aim).len();
+        }
+    }
+    own
+}
+
 /// Finds the targets. With candidates from a file, users without a line in it are
-/// none.
+/// none. `batch`: for every event whether it is one of a day's log; then the targets are
+/// of these alone.
 pub(super) fn find(
     spec: &RecSpec,
     data: &Interactions,
     lists: &Lists,
+    batch: Option<&[bool]>,
 ) -> Result<TargetEvents, DataError> {
     let mut repeats = 0;
-    let split = TimeCut::new(spec, data)?;
+    let split = match batch {
+        None => TimeCut::new(spec, data)?,
+        Some(_) => TimeCut::default(),
+    };
     let logged = spec.candidates.sampling == NegativeSampling::Logged;
     let mut training = vec![true; data.events.len()];
     let mut aims = Vec::new();
@@ -138,6 +178,7 @@ pub(super) fn find(
     for events in data.by_user() {
         let eligible: Vec<usize> = (0..events.len())
             .filter(|&at| spec.examples == ExampleForm::Pointwise || !only_shown(&events[at]))
+            .filter(|&at| batch.is_none_or(|batch| batch[start + at]))
             .collect();
         let mut before = 0;
         let mut shown_before = Vec::with_capacity(events.len());
@@ -145,34 +186,14 @@ pub(super) fn find(
             shown_before.push(before);
             before += usize::from(!only_shown(event));
         }
-        let (held_out, chosen) = split.choose(spec, events, &eligible, &shown_before);
+        let (held_out, chosen) = match batch {
+            None => split.choose(spec, events, &eligible, &shown_before),
+            Some(_) => of_batch(spec, eligible),
+        };
         for at in held_out {
             training[start + at] = false;
         }
-        let mut moments = BTreeSet::new();
-        let mut own: Vec<TargetEvent> = chosen
-            .into_iter()
-            // What was shown at one moment is one list.
-            .filter(|&at| {
-                !logged
-                    || spec.examples == ExampleForm::Pointwise
-                    || moments.insert(events[at].time)
-            })
-            .map(|at| TargetEvent {
-                user: events[at].user,
-                item: events[at].item,
-                rating: events[at].rating,
-                time: events[at].time,
-                start,
-                at: start + at,
-                before: shown_before[at],
-            })
-            .collect();
-        for aim in &mut own {
-            if logged {
-                aim.before = history(spec, data, aim).len();
-            }
-        }
+        let mut own = of_user(spec, data, (start, events), &chosen, &shown_before);
         own.retain(|aim| aim.before >= spec.min_history);
         repeats += take_repeats(spec, data, &mut own);
         let skip = own
@@ -197,10 +218,15 @@ pub(super) fn find(
         .into());
     }
     if aims.is_empty() {
+        let part = if batch.is_some() {
+            "the batch"
+        } else {
+            "this part"
+        };
         return Err(DataProblem::new(
             "data.interactions",
             format!(
-                "no event of this part has {} or more events of its user's before it",
+                "no event of {part} has {} or more events of its user's before it",
                 spec.min_history
             ),
         )
@@ -232,7 +258,21 @@ fn draw_users(spec: &RecSpec, data: &Interactions, users: usize, aims: &mut Vec<
     aims.retain(|aim| drawn.contains(&aim.user));
 }
 
+/// Of one user's events in a day's log those that are targets: where the study holds out the
+/// last ones of each user, the last ones of the day; else all.
+fn of_batch(spec: &RecSpec, eligible: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
+    let last = match spec.split {
+        EventSplit::LeaveOneOut => 1,
+        EventSplit::Ratio => (eligible.len() / 10).max(1),
+        EventSplit::Time | EventSplit::Rolling => eligible.len(),
+    };
+    let from = eligible.len().saturating_sub(last);
+    let chosen = eligible[from..].to_vec();
+    (eligible, chosen)
+}
+
 /// Where time is cut.
+#[derive(Default)]
 struct TimeCut {
     validation: i64,
     test: i64,

@@ -15,6 +15,7 @@
 
 mod baseline_scores;
 mod baselines;
+mod batch;
 pub mod bm25;
 mod candidates;
 mod catalogue;
@@ -41,6 +42,7 @@ mod text;
 mod title_columns;
 
 pub use baseline_scores::BaselineMeasures;
+pub use batch::{BatchFiles, PreparedBatch};
 pub use catalogue::ItemCatalogue;
 pub use interactions::{Interaction, Interactions, Item, User};
 pub use load::RecommendationFiles;

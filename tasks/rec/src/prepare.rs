@@ -86,7 +86,7 @@ impl RecSpec {
             .is_none_or(|rating| rating > self.liked_above())
     }
 
-    fn check(&self) -> Result<(), DataError> {
+    pub(super) fn check(&self) -> Result<(), DataError> {
         let mut problems = DataProblems::default();
         let key = |name: &str| format!("data.interactions.{name}");
         if let Some(name) = &self.encoding
@@ -172,45 +172,17 @@ fn events(
         training,
         repeats,
         tied,
-    } = leave_one_out::find(spec, &data, lists)?;
+    } = leave_one_out::find(spec, &data, lists, None)?;
     findings.extend(target_findings::met_before(spec, repeats, aims.len()));
     findings.extend(target_findings::ties(spec, tied, aims.len()));
     let known = TrainingFacts::learn(spec, &data, &training);
     let catalogue = known.catalogue.clone();
     let groups = shift::groups(spec, &data, &catalogue, &known.activity, &aims);
-    let sampler = CandidateSampler::new(spec, &data, &catalogue, lists);
-    let mut problems = DataProblems::default();
-    let mut examples = Vec::with_capacity(aims.len());
-    let mut asked = Vec::with_capacity(aims.len());
-    let mut ids: BTreeMap<String, usize> = BTreeMap::new();
-    for (aim, group) in aims.iter().zip(groups) {
-        let id = unique(&mut ids, id(&data, aim));
-        let before = history(spec, &data, aim);
-        let input = Input {
-            cluster: Some(data.users[aim.user as usize].id.clone()),
-            list: impression(&data, aim),
-            ..Input::new(&id, group)
-        };
-        let input = with_history(spec, &data, &before, aim, input);
-        let input = with_moments(spec, &before, aim, input);
-        match spec.examples {
-            ExampleForm::Pointwise => match label(spec, aim) {
-                Ok(label) => {
-                    asked.push(BaselineQuery::new(id, aim, Vec::new()));
-                    let input = with_item(&catalogue, aim.item, &before, input);
-                    examples.push(input.with_label(label));
-                }
-                Err(problem) => problems.push(problem),
-            },
-            ExampleForm::Listwise => match sampler.list(aim, &id) {
-                Ok(list) => {
-                    examples.push(with_list(&data, &list, input));
-                    asked.push(BaselineQuery::new(id, aim, list.items));
-                }
-                Err(problem) => problems.push(problem),
-            },
-        }
-    }
+    let BuiltExamples {
+        examples,
+        asked,
+        mut problems,
+    } = build(spec, &data, lists, &catalogue, (&aims, groups));
     if spec.examples == ExampleForm::Pointwise && spec.label == PointwiseTarget::Like {
         let first = examples.first().map(|example| &example.label);
         if examples.iter().all(|example| Some(&example.label) == first) {
@@ -244,6 +216,61 @@ fn events(
         baselines,
         findings,
     })
+}
+
+/// Examples, with what methods without a language model are asked of each.
+pub(super) struct BuiltExamples {
+    pub examples: Vec<Example>,
+    pub asked: Vec<BaselineQuery>,
+    pub problems: DataProblems,
+}
+
+/// Makes the examples of these targets, each with its group.
+pub(super) fn build(
+    spec: &RecSpec,
+    data: &Interactions,
+    lists: &Lists,
+    catalogue: &ItemCatalogue,
+    (aims, groups): (&[TargetEvent], Vec<String>),
+) -> BuiltExamples {
+    let sampler = CandidateSampler::new(spec, data, catalogue, lists);
+    let mut problems = DataProblems::default();
+    let mut examples = Vec::with_capacity(aims.len());
+    let mut asked = Vec::with_capacity(aims.len());
+    let mut ids: BTreeMap<String, usize> = BTreeMap::new();
+    for (aim, group) in aims.iter().zip(groups) {
+        let id = unique(&mut ids, id(data, aim));
+        let before = history(spec, data, aim);
+        let input = Input {
+            cluster: Some(data.users[aim.user as usize].id.clone()),
+            list: impression(data, aim),
+            ..Input::new(&id, group)
+        };
+        let input = with_history(spec, data, &before, aim, input);
+        let input = with_moments(spec, &before, aim, input);
+        match spec.examples {
+            ExampleForm::Pointwise => match label(spec, aim) {
+                Ok(label) => {
+                    asked.push(BaselineQuery::new(id, aim, Vec::new()));
+                    let input = with_item(catalogue, aim.item, &before, input);
+                    examples.push(input.with_label(label));
+                }
+                Err(problem) => problems.push(problem),
+            },
+            ExampleForm::Listwise => match sampler.list(aim, &id) {
+                Ok(list) => {
+                    examples.push(with_list(data, &list, input));
+                    asked.push(BaselineQuery::new(id, aim, list.items));
+                }
+                Err(problem) => problems.push(problem),
+            },
+        }
+    }
+    BuiltExamples {
+        examples,
+        asked,
+        problems,
+    }
 }
 
 /// `user:item:time`, or the place among the user's events without a time.

@@ -103,6 +103,7 @@ kinds! {
     chatrec: ChatRecSpec,
     p5: P5Spec,
     instructrec: InstructRecSpec,
+    generec: GeneRecSpec,
 }
 
 impl TaskSpec for ClassifySpec {

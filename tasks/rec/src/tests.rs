@@ -464,7 +464,7 @@ proptest! {
         spec.examples = ExampleForm::Listwise;
         spec.candidates.sampling = NegativeSampling::Uniform;
         let RecommendationFiles::Events { interactions, .. } = world(&events) else { panic!() };
-        let Ok(leave_one_out::TargetEvents { aims, training, .. }) = leave_one_out::find(&spec, &interactions, &BTreeMap::new()) else { return Ok(()) };
+        let Ok(leave_one_out::TargetEvents { aims, training, .. }) = leave_one_out::find(&spec, &interactions, &BTreeMap::new(), None) else { return Ok(()) };
         for aim in &aims {
             prop_assert!(!training[aim.at]);
             let own = &training[aim.start..aim.at];

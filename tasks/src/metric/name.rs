@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::Metric;
 use crate::suggest;
 
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 30] = [
     "accuracy",
     "macro-f1",
     "auc",
@@ -34,6 +34,8 @@ const NAMES: [&str; 28] = [
     "token-f1",
     "rouge-l",
     "bleu",
+    "preference",
+    "fidelity",
 ];
 
 pub(super) fn of(metric: Metric) -> String {
@@ -55,6 +57,8 @@ pub(super) fn of(metric: Metric) -> String {
         Metric::TokenF1 => "token-f1",
         Metric::RougeL => "rouge-l",
         Metric::Bleu => "bleu",
+        Metric::Preference => "preference",
+        Metric::Fidelity => "fidelity",
         Metric::Command => "command",
         Metric::Judge => "judge",
         Metric::Ndcg(k) => return format!("ndcg@{k}"),
@@ -116,6 +120,8 @@ impl FromStr for Metric {
             "token-f1" => Self::TokenF1,
             "rouge-l" => Self::RougeL,
             "bleu" => Self::Bleu,
+            "preference" => Self::Preference,
+            "fidelity" => Self::Fidelity,
             "command" => Self::Command,
             "judge" => Self::Judge,
             _ => {

@@ -1,4 +1,5 @@
 mod forms;
+mod generec;
 mod instructrec;
 mod p5;
 mod recommenders;

@@ -5,7 +5,7 @@ use shiftproof_tasks::{Outcome, Request};
 use super::*;
 
 /// All calls of one evaluation.
-fn asked(
+pub(super) fn asked(
     task: &dyn Task,
     input: &Input,
     model: &dyn Fn(&Request) -> Reply,
@@ -23,7 +23,7 @@ fn asked(
     (requests, task.conclude(input, replies))
 }
 
-fn last(request: &Request) -> &str {
+pub(super) fn last(request: &Request) -> &str {
     &request.messages.last().unwrap().content
 }
 
