@@ -59,7 +59,7 @@ impl RecSpec {
         let (all, lists, mut findings) = events_of(RecommendationFiles::read(root, &names, self)?)?;
         let mut data = aligned(all, catalogue);
         leave_one_out::order(&mut data, self.ties);
-        let batch = fresh(&known, &data);
+        let (data, batch) = parted(&known, data);
         if !batch.contains(&true) {
             return Err(DataProblem::new(
                 files.batch,
@@ -178,35 +178,43 @@ fn aligned(data: Interactions, catalogue: &ItemCatalogue) -> Interactions {
     }
 }
 
-/// For every event of `all` whether it is not one of `known`. Where some of these have a time,
-/// those without are what a log tells of the time before it.
-fn fresh(known: &Interactions, all: &Interactions) -> Vec<bool> {
+/// `all` without events that stand in `known` once more, and for every event that is left
+/// whether it is not one of `known`. Where some of these have a time, those without are what a
+/// log tells of the time before it.
+fn parted(known: &Interactions, mut all: Interactions) -> (Interactions, Vec<bool>) {
     type EventKey<'d> = (&'d str, &'d str, Option<u32>, Option<i64>);
     fn key<'d>(data: &'d Interactions, event: &Interaction) -> EventKey<'d> {
         let user = data.users[event.user as usize].id.as_str();
         let item = data.items[event.item as usize].id.as_str();
         (user, item, event.rating.map(f32::to_bits), event.time)
     }
-    let mut counts: HashMap<EventKey<'_>, usize> = HashMap::new();
+    let mut left: HashMap<EventKey<'_>, usize> = HashMap::new();
     for event in &known.events {
-        *counts.entry(key(known, event)).or_default() += 1;
+        *left.entry(key(known, event)).or_default() += 1;
     }
-    let mut is_fresh = |event: &Interaction| match counts.get_mut(&key(all, event)) {
-        Some(left) if *left > 0 => {
-            *left -= 1;
-            false
+    let mut kept = Vec::with_capacity(all.events.len());
+    let mut fresh = Vec::with_capacity(all.events.len());
+    for event in &all.events {
+        let is_fresh = match left.get_mut(&key(&all, event)) {
+            None => true,
+            // A day's log that begins with the end of the day before.
+            Some(0) => continue,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+        };
+        kept.push(*event);
+        fresh.push(is_fresh);
+    }
+    all.events = kept;
+    let timed = |(event, fresh): (&Interaction, &bool)| *fresh && event.time.is_some();
+    if all.events.iter().zip(&fresh).any(timed) {
+        for (event, fresh) in all.events.iter().zip(&mut fresh) {
+            *fresh &= event.time.is_some();
         }
-        _ => true,
-    };
-    let fresh: Vec<bool> = all.events.iter().map(&mut is_fresh).collect();
-    let timed = all.events.iter().zip(&fresh);
-    let timed = timed
-        .filter(|(_, fresh)| **fresh)
-        .any(|(event, _)| event.time.is_some());
-    let events = all.events.iter().zip(fresh);
-    events
-        .map(|(event, fresh)| fresh && (!timed || event.time.is_some()))
-        .collect()
+    }
+    (all, fresh)
 }
 
 #[cfg(test)]
@@ -444,10 +452,12 @@ mod tests {
             event(1, 0, None),
             event(1, 1, Some(2)),
         ]);
-        // The same event twice is one of either.
-        assert_eq!(fresh(&known, &all), [false, true, false, true]);
+        // What the days before tell already is told once.
+        let (left, fresh) = parted(&known, all);
+        assert_eq!(left.events.len(), 3);
+        assert_eq!(fresh, [false, false, true]);
         let untimed = data(vec![event(0, 0, None), event(0, 1, None)]);
         let before = data(vec![event(0, 0, None)]);
-        assert_eq!(fresh(&before, &untimed), [false, true]);
+        assert_eq!(parted(&before, untimed).1, [false, true]);
     }
 }
