@@ -157,6 +157,23 @@ fn kept_candidates_stay_though_worst() {
     }
 }
 
+/// Where the budget does not reach all, it reaches what must stay.
+#[test]
+fn kept_candidates_are_asked_first() {
+    for name in rule_names() {
+        for kept in 0..20 {
+            let (mut problem, group_of) = problem(20, 1, 30);
+            problem.keep = vec![kept];
+            let outcome = |ask: EvaluationRequest| Some(f64::from(u8::from(ask.candidate != kept)));
+            let (_, asked, _) = race(name, &problem, &group_of, 16, outcome);
+            let reached: std::collections::BTreeSet<usize> =
+                asked.iter().map(|ask| ask.candidate).collect();
+            assert!(reached.len() < 20, "{name} reaches all: this tells nothing");
+            assert!(reached.contains(&kept), "{name}: {kept} of {reached:?}");
+        }
+    }
+}
+
 #[test]
 fn known_outcomes_are_not_rebought() {
     let (problem, group_of) = problem(4, 2, 20);

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shiftproof_tasks::{Prediction, Reply};
+use shiftproof_tasks::{
+    Data, LabelReads, LabelledTarget, Prediction, Reply, SealedAudit, Source, UnlabelledTarget,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -85,6 +87,54 @@ async fn batch_calibration_avoids_audit() {
     let right = |grades: &[Option<f64>]| grades.iter().flatten().sum::<f64>();
     let leaning = right(&grades(Calibration::None, 40).await);
     assert!(right(&all) > leaning, "{} against {leaning}", right(&all));
+}
+
+/// By how much the first label is ahead: of a source note 5 or 1, and of the target's
+/// first so much that it is read otherwise where its neighbours are learnt from.
+fn ahead(call: &ModelCall) -> Result<Reply, LlmError> {
+    let number: usize = text(call).rsplit(' ').next().unwrap().parse().unwrap();
+    let ahead = match (text(call).contains("target"), number) {
+        (true, 1) => 1.5,
+        (true, _) => 1.0,
+        (false, number) => [5.0, 1.0][number % 2],
+    };
+    Ok(Reply {
+        label_logprobs: Some(vec![ahead, 0.0]),
+        ..Reply::text("positive")
+    })
+}
+
+/// An audit whose answers lean as those that are learnt from do not teaches nothing.
+#[tokio::test]
+async fn leaning_audits_teach_nothing() {
+    let scores_labels = Capabilities {
+        label_scores: true,
+        ..server()
+    };
+    let groups = groups();
+    let reads = LabelReads::default();
+    let data = Data {
+        source: Source {
+            train: Vec::new(),
+            validation: examples("source", 20),
+        },
+        target: UnlabelledTarget::default(),
+        labelled_target: LabelledTarget::new(Vec::new(), reads.clone()),
+        audit: SealedAudit::new(Vec::new(), reads.clone()),
+        reads,
+    };
+    let negative = examples("target", 80).into_iter().skip(1).step_by(2);
+    let negative: Vec<Example> = negative.collect();
+    for take in [1, 40] {
+        let bench = Bench::with(scores_labels, BudgetLimits::default(), ahead);
+        let evaluator = PromptEvaluator {
+            settle_on: CalibrationSet::of(&data),
+            ..evaluator(&bench, &groups, Calibration::Batch)
+        };
+        let prompts = [Prompt::new("Which mood?")];
+        let got = evaluator.score(&prompts, &negative[..take]).await.unwrap();
+        assert_eq!(got.grades[0], vec![Some(1.0); take]);
+    }
 }
 
 fn evaluator<'a>(

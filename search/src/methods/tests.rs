@@ -191,6 +191,14 @@ fn fitted_plans_keep_the_limit() {
             let scaled = limit < whole.whole - 2 * 50;
             assert!(small.scaled || !scaled, "{} at {limit}", method.name());
             assert!(small.calls() <= limit, "{} at {limit}", method.name());
+            // What is left for it audits two prompts.
+            let audits = small.phases.iter().filter(|own| own.phase == Phase::Audit);
+            let audited: usize = audits.map(|own| own.task_calls).sum();
+            assert!(
+                audited >= 2 * data.audit.len(),
+                "{} at {limit}",
+                method.name()
+            );
             assert_eq!((small.whole, small.smallest), (whole.whole, Some(least)));
         }
         assert!(!at(Some(whole.whole)).scaled);
