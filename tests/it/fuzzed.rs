@@ -158,8 +158,11 @@ fn journal() -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
+/// A target's name, what it does, and what is changed for it.
+type SeededTarget = (&'static str, fn(&[u8]), Vec<Vec<u8>>);
+
 /// What is changed, by the target that reads it.
-fn seeds() -> Vec<(&'static str, fn(&[u8]), Vec<Vec<u8>>)> {
+fn seeds() -> Vec<SeededTarget> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut studies = Vec::new();
     for folder in ["studies", "examples/own"] {

@@ -23,7 +23,7 @@ pub(super) struct Fault {
 pub(crate) struct Faults {
     path: String,
     found: Vec<Fault>,
-    cause: Option<toml::de::Error>,
+    cause: Option<Box<toml::de::Error>>,
 }
 
 impl Faults {
@@ -32,7 +32,7 @@ impl Faults {
         Self {
             path: path.display().to_string(),
             found: Vec::new(),
-            cause,
+            cause: cause.map(Box::new),
         }
     }
 
@@ -89,7 +89,7 @@ impl From<Faults> for Failure {
         }
         let failure = Self::usage(lines.join("\n"));
         match cause {
-            Some(cause) => failure.caused_by(cause),
+            Some(cause) => failure.caused_by(*cause),
             None => failure,
         }
     }

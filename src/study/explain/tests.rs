@@ -108,8 +108,8 @@ fn wrong_values_hide_no_keys() {
 /// A file that is no study has no end of them.
 #[test]
 fn many_faults_are_counted() {
-    let text: String = (0..40).map(|at| format!("zzz{at} = 1\n")).collect();
-    let told = told(&text);
+    let lines: Vec<String> = (0..40).map(|at| format!("zzz{at} = 1")).collect();
+    let told = told(&lines.join("\n"));
     assert_eq!(told.matches("unknown key").count(), 12, "{told}");
     assert!(told.ends_with("  and 28 more"), "{told}");
 }
