@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 
 use super::account::CallAllowance;
+use super::sharing::ClaimRoom;
 use super::{CallWave, Gateway, PricedModel, RunError, WaveEnd};
 use crate::budget::Spend;
 use crate::event::{EndedBatch, ProgressTick};
@@ -99,14 +100,14 @@ impl Gateway {
         let mut saving = FuturesUnordered::new();
         let mut unsaved = 0;
         let mut work = WaveProgress::of(total, slots * capabilities.batch.max(1));
-        // `full`: no room for the rest; `short`: none for a call that was sent.
-        let (mut stop, mut full, mut short) = (None, false, false);
-        let (mut others_ask, mut over_budget) = (false, None);
+        // `short`: the limits have no room for a call that was sent.
+        let (mut stop, mut short) = (None, false);
+        let mut room = ClaimRoom::default();
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         loop {
             // After a failure or an interrupt, and in a pause, nothing new is
             // sent, but what is in flight is awaited: it is paid for.
-            let unsent = queue.len() > 0 && !full || !ready.is_empty();
+            let unsent = queue.len() > 0 && !room.is_full || !ready.is_empty();
             let waits = stop.is_none() && !short && unsent;
             if waits && self.control.is_stopped() {
                 stop = Some(RunError::Interrupted);
@@ -116,12 +117,12 @@ impl Gateway {
             }
             let paused = waits && stop.is_none() && self.control.is_paused();
             let sends = waits && stop.is_none() && !paused;
-            if sends && !full && authorising.is_empty() && 2 * ready.len() <= ahead {
+            if sends && !room.is_full && authorising.is_empty() && 2 * ready.len() <= ahead {
                 let most = (slots + ahead).saturating_sub(in_flight.len() + ready.len());
                 let granted: Vec<_> = queue
                     .by_ref()
                     .take(most)
-                    .map_while(|calls| self.authorised(model, calls, &mut full))
+                    .map_while(|calls| self.authorised(model, calls, &mut room.is_full))
                     .collect();
                 if !granted.is_empty() {
                     authorising.push(self.claimed(granted, self.save_tally()));
@@ -139,13 +140,10 @@ impl Gateway {
             }
             let idle = in_flight.is_empty() && saving.is_empty() && authorising.is_empty();
             if !paused && idle && (ready.is_empty() || !sends) {
-                let unsent = ready.iter().map(AuthorisedChunk::worst).sum();
-                self.conclude(unsent, Spend::default());
-                let calls = ready.iter().flat_map(|chunk| chunk.calls.iter());
-                let unclaimed = self.unclaim(calls.map(|(key, _)| *key).collect()).await;
-                return match stop.or(over_budget) {
+                let unclaimed = self.unclaim(&ready).await;
+                return match stop.or(room.over_budget) {
                     Some(error) => Err(error),
-                    None => Ok(unclaimed.map(|()| others_ask)?),
+                    None => Ok(unclaimed.map(|()| room.others_ask)?),
                 };
             }
             tokio::select! {
@@ -159,16 +157,12 @@ impl Gateway {
                     }
                 }
                 Some(claimed) = authorising.next() => {
-                    ready.extend(claimed.chunks);
                     work.done += claimed.answered;
-                    others_ask |= claimed.others_ask;
-                    if let Some(error) = claimed.over_budget {
-                        full = true;
-                        over_budget.get_or_insert(RunError::from(error));
-                    }
+                    room.note(&claimed);
                     if let Some(error) = claimed.failure {
                         stop.get_or_insert(RunError::from(error));
                     }
+                    ready.extend(claimed.chunks);
                 }
                 Some(answered) = in_flight.next() => {
                     let (mut next, mut chunks, mut durable) = (Some(answered), 0, Vec::new());

@@ -27,6 +27,28 @@ pub(super) struct ClaimedChunks<'c> {
     pub(super) failure: Option<LedgerError>,
 }
 
+/// Whether the rest of a wave can be sent, as far as is known.
+#[derive(Default)]
+pub(super) struct ClaimRoom {
+    /// There is no room for the rest.
+    pub(super) is_full: bool,
+    /// Others are asking some of the calls.
+    pub(super) others_ask: bool,
+    /// It is the shared budget that has no room.
+    pub(super) over_budget: Option<RunError>,
+}
+
+impl ClaimRoom {
+    /// Takes note of what became of claims.
+    pub(super) fn note(&mut self, claimed: &ClaimedChunks<'_>) {
+        self.others_ask |= claimed.others_ask;
+        if let Some(error) = &claimed.over_budget {
+            self.is_full = true;
+            self.over_budget.get_or_insert(error.clone().into());
+        }
+    }
+}
+
 impl Gateway {
     /// Copies what others were answered, and leaves in `missing` what they were not.
     pub(super) async fn take_over(
@@ -111,19 +133,24 @@ impl Gateway {
         self.ledger.record(&answers).await
     }
 
-    /// Lets go of calls that were claimed and will not be sent.
-    pub(super) async fn unclaim(&self, calls: Vec<CallKey>) -> Result<(), LedgerError> {
-        let Some(shared) = self.ledger.shared().filter(|_| !calls.is_empty()) else {
-            return Ok(());
-        };
-        let end = |key| ClaimEnd {
-            key,
-            answer: None,
-            used: Spend::default(),
-            replaces: self.retry_refused,
-        };
-        let ends: Vec<ClaimEnd> = calls.into_iter().map(end).collect();
-        shared.settle(&ends).await?;
+    /// Lets go of what was authorised and will not be sent.
+    pub(super) async fn unclaim<'c>(
+        &self,
+        unsent: impl IntoIterator<Item = &'c AuthorisedChunk<'c>>,
+    ) -> Result<(), LedgerError> {
+        let mut ends = Vec::new();
+        for chunk in unsent {
+            self.conclude(chunk.worst(), Spend::default());
+            ends.extend(chunk.calls.iter().map(|(key, _)| ClaimEnd {
+                key: *key,
+                answer: None,
+                used: Spend::default(),
+                replaces: self.retry_refused,
+            }));
+        }
+        if let Some(shared) = self.ledger.shared().filter(|_| !ends.is_empty()) {
+            shared.settle(&ends).await?;
+        }
         Ok(())
     }
 
