@@ -146,7 +146,7 @@ async fn measure(processes: usize, server: Option<&TestServer>, round: &str) -> 
         .sum();
     Measured {
         rate: answered as f64 / began.elapsed().as_secs_f64(),
-        cpu: (cpu_time() - cpu) / answered as u32,
+        cpu: cpu_time().saturating_sub(cpu) / answered as u32,
         asked: model.asked.load(Ordering::Relaxed),
     }
 }

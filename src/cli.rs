@@ -165,12 +165,12 @@ impl From<TroubleArgs> for crate::runs::session::UnusablePolicy {
 /// Where runs and replies are kept.
 #[derive(Debug, Clone, Args)]
 pub struct StoreArgs {
-    /// Folder of the store, or a PostgreSQL database that several processes share
-    /// (postgres://USER@HOST/DATABASE, docs/scale.md).
+    /// Folder of the store, or the address of a PostgreSQL database that several processes
+    /// share (docs/scale.md).
     #[arg(
         long,
         global = true,
-        value_name = "DIR|URL",
+        value_name = "DIR|postgres://…",
         default_value = ".shiftproof",
         env = "SHIFTPROOF_STORE",
         hide_env_values = true

@@ -47,11 +47,12 @@ impl ExitStatus {
             RunError::Interrupted => Self::Interrupted,
             RunError::Provider { .. } | RunError::Proposals { .. } => Self::Provider,
             RunError::Batch { .. } => Self::Waiting,
-            RunError::Budget(_) => Self::Budget,
+            RunError::Budget(_) | RunError::Ledger(LedgerError::SharedBudget { .. }) => {
+                Self::Budget
+            }
             RunError::Plan(_) | RunError::NoBar(_) => Self::Usage,
             RunError::Unusable(_) | RunError::Knowledge { .. } => Self::Unusable,
             RunError::Method { .. } => Self::Internal,
-            RunError::Ledger(LedgerError::SharedBudget { .. }) => Self::Budget,
             RunError::Ledger(_) | RunError::Log(_) => Self::Data,
         }
     }

@@ -119,6 +119,17 @@ impl From<Amount> for AmountRow {
     }
 }
 
+impl AmountRow {
+    /// The number of this unit, if there is one.
+    fn told(&self, unit: &str) -> Option<String> {
+        match unit {
+            "calls" => self.calls.map(grouped),
+            "tokens" => self.tokens.map(grouped),
+            _ => self.usd.map(|usd| format!("{usd:.4}")),
+        }
+    }
+}
+
 impl BudgetRow {
     fn of((name, budget): (String, SharedBudget)) -> Self {
         Self {
@@ -209,16 +220,11 @@ impl SharedStatus {
         let mut table = TextTable::new(columns.chain([TextColumn::right(); 4]));
         table.row(["budget", "limit", "used", "set aside", "lost"]);
         for budget in &self.budgets {
-            let rows: [(&str, fn(&AmountRow) -> Option<String>); 3] = [
-                ("calls", |row| row.calls.map(grouped)),
-                ("tokens", |row| row.tokens.map(grouped)),
-                ("US dollars", |row| row.usd.map(|usd| format!("{usd:.4}"))),
-            ];
-            for (unit, of) in rows {
-                let Some(limit) = of(&budget.limits) else {
+            for unit in ["calls", "tokens", "US dollars"] {
+                let Some(limit) = budget.limits.told(unit) else {
                     continue;
                 };
-                let told = |row| of(row).unwrap_or_default();
+                let told = |row: &AmountRow| row.told(unit).unwrap_or_default();
                 let name = format!("{}, {unit}", budget.name);
                 table.row([
                     name,

@@ -83,7 +83,8 @@ fn push_files(store: &dyn SharedStore, folder: &Path, name: &str) -> Result<(), 
             continue;
         };
         // Who is alive is told by locks, and what is being written is no file yet.
-        if !path.is_file() || file == heartbeat::FILE || file.ends_with(".new") {
+        let is_unfinished = path.extension().is_some_and(|end| end == "new");
+        if !path.is_file() || is_unfinished || file == heartbeat::FILE {
             continue;
         }
         let bytes = read(&path)?;

@@ -11,6 +11,7 @@ use crate::support::mock_server::{Act, MockServer, Seen};
 use crate::support::program::{Desk, model};
 
 /// A database of this name, or `None`, said loudly, where there is no PostgreSQL.
+#[allow(clippy::print_stderr)] // A test that is skipped has to be loud.
 fn database() -> Option<TestServer> {
     let server = TestServer::start(Durability::ProcessesOnly);
     if server.is_none() {

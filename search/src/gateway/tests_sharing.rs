@@ -115,10 +115,10 @@ impl World {
 
     /// A process of its own, with an empty folder; what it draws on.
     fn process(&self, budget: Option<&str>) -> Gateway {
-        self.process_of(self.shared.join(), budget)
+        Self::process_of(self.shared.join(), budget)
     }
 
-    fn process_of(&self, worker: MemorySharedStore, budget: Option<&str>) -> Gateway {
+    fn process_of(worker: MemorySharedStore, budget: Option<&str>) -> Gateway {
         let shared = SharedAnswers::new(Arc::new(worker), budget);
         let ledger = Ledger::in_memory().sharing(shared);
         Gateway::new(
@@ -233,7 +233,7 @@ async fn what_the_dead_were_asking_is_asked_again() {
     let world = World::new(u64::MAX);
     world.limit(100);
     let doomed = world.shared.join();
-    let dies = world.process_of(doomed.clone_worker(), Some("team"));
+    let dies = World::process_of(doomed.clone_worker(), Some("team"));
     let asked = calls(0..8);
     {
         // It is killed while four calls are on their way.
