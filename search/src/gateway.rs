@@ -7,6 +7,7 @@
 //! course.
 
 mod account;
+mod chunks;
 mod outcome;
 mod sending;
 mod sharing;

@@ -247,7 +247,7 @@ async fn a_team_keeps_to_its_budget() {
         command
             .arg("--store")
             .arg(place.join("1"))
-            .env("PGPASSWORD", "p@ss word:/?#");
+            .env("PGPASSWORD", PASSWORD);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap())
             .await
             .unwrap();

@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 
 use super::account::CallAllowance;
+use super::chunks::{AnsweredBatch, AuthorisedChunk};
 use super::sharing::ClaimRoom;
 use super::{CallWave, Gateway, PricedModel, RunError, WaveEnd};
 use crate::budget::Spend;
@@ -18,13 +19,6 @@ use crate::llm::{LlmError, ModelCall};
 
 /// Signs of life while no call is answered.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-
-/// A part of a wave whose requests are authorised.
-pub(super) struct AuthorisedChunk<'c> {
-    pub(super) calls: Cow<'c, [(CallKey, &'c ModelCall)]>,
-    /// What each of them costs at most.
-    pub(super) costs: Vec<Spend>,
-}
 
 impl Gateway {
     /// Sees to it that every call of the wave has a stored answer, as far as the
@@ -378,34 +372,6 @@ impl Gateway {
             status,
         };
         state.event_log.tick(&tick);
-    }
-}
-
-/// A batch that was answered, in whole or in part.
-pub(super) struct AnsweredBatch {
-    ended: EndedBatch,
-    /// What is to be kept.
-    pub(super) durable: Vec<(CallKey, StoredAnswer)>,
-    /// Its calls and what their requests cost, answered or not.
-    pub(super) claims: Vec<(CallKey, Spend)>,
-    /// Why the run cannot go on.
-    failure: Option<RunError>,
-    /// Why the limits have no room for the requests that an answer would take.
-    unaffordable: Option<String>,
-}
-
-impl AnsweredBatch {
-    fn calls(&self) -> u64 {
-        self.ended.calls
-    }
-
-    /// Tokens and money of its answers; its calls are counted as done.
-    fn used(&self, model: &PricedModel) -> Spend {
-        let costs = self.durable.iter().map(|(_, stored)| model.cost(stored));
-        Spend {
-            calls: 0,
-            ..costs.sum()
-        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Asking with others: what they were answered is taken over, and what this process asks is
 //! claimed before it is sent, so that nobody pays for it a second time.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use super::sending::{AnsweredBatch, AuthorisedChunk};
+use super::chunks::{AnsweredBatch, AuthorisedChunk};
 use super::{Gateway, PricedModel, RunError};
 use crate::budget::Spend;
 use crate::ledger::{CallClaim, CallKey, ClaimEnd, LedgerError, StoredAnswer};
@@ -220,24 +219,5 @@ impl Gateway {
             std::time::SystemTime::now()
         );
         shared.charge(name, used).await
-    }
-}
-
-impl AuthorisedChunk<'_> {
-    /// What its requests cost at most.
-    pub(super) fn worst(&self) -> Spend {
-        self.costs.iter().copied().sum()
-    }
-
-    /// Leaves the calls of which `kept` says so.
-    fn keep(&mut self, kept: &[bool]) {
-        if kept.iter().all(|kept| *kept) {
-            return;
-        }
-        let of = |at: &usize| kept[*at];
-        let places = 0..self.calls.len();
-        let calls = places.clone().filter(of).map(|at| self.calls[at]).collect();
-        self.costs = places.filter(of).map(|at| self.costs[at]).collect();
-        self.calls = Cow::Owned(calls);
     }
 }
