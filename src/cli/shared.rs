@@ -12,7 +12,7 @@ pub struct SharedArgs {
     #[command(subcommand)]
     pub action: Option<SharedAction>,
     /// Print JSON instead of text.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
     /// Which database.
     #[command(flatten)]
@@ -22,8 +22,8 @@ pub struct SharedArgs {
 /// What to do with what is shared.
 #[derive(Debug, Subcommand)]
 pub enum SharedAction {
-    /// Make a budget that all processes draw on together, or give it other limits. What was
-    /// spent stays spent.
+    /// Make a budget that all processes draw on together, or give it other limits; those that
+    /// are not named stay. What was spent stays spent.
     Budget {
         /// Its name.
         #[arg(value_name = "NAME")]

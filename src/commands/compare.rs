@@ -91,6 +91,10 @@ async fn run_missing(
     ledger: &Arc<Ledger>,
     shared: Option<SharedCells>,
 ) -> Result<WholeEnd, Failure> {
+    if pending_cells(studies).is_empty() {
+        return Ok(WholeEnd::default());
+    }
+    crate::shared::check_budget(ledger)?;
     let control = RunControl::new();
     tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
     let runner = CellRunner::new(
@@ -118,7 +122,13 @@ async fn run_missing(
             .boxed_local(),
         Some(shared) => {
             shared.add(&pending, args.trouble.keep_going)?;
-            shared.ends(&runner, &control, pending, args.jobs.get())
+            shared.ends(
+                &runner,
+                &control,
+                pending,
+                args.jobs.get(),
+                args.verbosity.quiet,
+            )
         }
     };
     let mut end = WholeEnd::default();

@@ -47,6 +47,7 @@ pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<Exit
         .map(CommittedBaseline::read)
         .transpose()?;
     let ledger = open_ledger(&args.store)?;
+    crate::shared::check_budget(&ledger)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
     let path = &args.study.study;
     let quiet = args.verbosity.quiet;

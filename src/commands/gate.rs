@@ -60,6 +60,7 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     check(&args, baseline.as_ref(), &resolved.study.name)?;
     let given = given(&args, &resolved.study.name)?;
     let ledger = open_ledger(&args.store)?;
+    crate::shared::check_budget(&ledger)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
     let (path, quiet) = (&args.study.study, args.verbosity.quiet);
     let session = prepared(resolved, path, registry, quiet, &mut progress).await?;

@@ -28,6 +28,7 @@ use crate::report::{NamedRun, ReportFormat, RunSummary, render};
 use crate::runs::progress::{ProgressVerbosity, ProgressWriter, clock};
 use crate::runs::session::{FinishedRun, LoadedStudy, StudySession};
 use crate::runs::stored;
+use crate::shared;
 use crate::study::task_registry::TaskRegistry;
 use crate::study::{BatchMode, ResolvedStudy, Study, model_problems};
 use crate::tui::{RunScreen, ScreenCloser};
@@ -303,7 +304,15 @@ fn begin(
     // named, no study file is needed.
     if let Some(name) = args.resume.as_deref().filter(|name| !name.is_empty()) {
         let ledger = open_ledger(&args.store)?;
-        let record = ledger.run(name)?.ok_or_else(|| unstored(store, name))?;
+        let Some(record) = ledger.run(name)? else {
+            if shared::names(&ledger)?.iter().any(|run| run == name) {
+                return Err(Failure::usage(format!(
+                    "the run {name} is of another process, in whose folder alone it goes on; a new \
+                     run of its study takes over all its answers"
+                )));
+            }
+            return Err(unstored(store, name));
+        };
         let resolved = as_begun(&record)?;
         return Ok((ledger, Some(record), resolved));
     }
@@ -318,6 +327,7 @@ fn begin(
     }
     let ledger = open_ledger(&args.store)?;
     if args.resume.is_none() {
+        shared::check_budget(&ledger)?;
         return Ok((ledger, None, resolved));
     }
     let record = latest(&ledger, &resolved.study.name, store)?;

@@ -1,7 +1,7 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use shiftproof_search::ledger::{Ledger, RunRecord};
+use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 
 use super::{note, open_ledger, print, tell_opened};
 use crate::cli::{RunsAction, RunsArgs};
@@ -34,10 +34,12 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
         }
         Some(RunsAction::Rm { run }) => {
             let ledger = open_ledger(&args.store)?;
+            let is_shared = shared::names(&ledger)?.contains(&run);
+            shared::remove_run(&ledger, &run)?;
             // Of a process that was killed at once there may be the folder alone.
             if ledger.run(&run)?.is_some() {
                 ledger.remove_run(&run).await?;
-            } else if !stored::names(store).contains(&run) {
+            } else if !is_shared && !stored::names(store).contains(&run) {
                 return Err(stored::unknown(store, &run));
             }
             if let Some(folder) = ledger.run_dir(&run).filter(|folder| folder.exists()) {
@@ -56,11 +58,7 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
 }
 
 fn list(store: &StoreLocation, json: bool) -> Result<(), Failure> {
-    let others = match shared::connect(store, None)? {
-        Some(answers) => shared::records(&**answers.store())?,
-        None => Vec::new(),
-    };
-    shared::fetch_runs(store, others.iter().map(|run| run.id.as_str()))?;
+    let others = OtherRuns::of(store)?;
     let rows = match Ledger::open(store) {
         Ok(ledger) => stored_rows(&tell_opened(ledger), others, store)?,
         // Runs are read beside one that is under way, from what each has of its own.
@@ -75,19 +73,12 @@ fn list(store: &StoreLocation, json: bool) -> Result<(), Failure> {
 }
 
 /// The runs as the store has them.
-fn stored_rows(
-    ledger: &Ledger,
-    others: Vec<RunRecord>,
-    store: &Path,
-) -> Result<Vec<RunRow>, Failure> {
+fn stored_rows(ledger: &Ledger, others: OtherRuns, store: &Path) -> Result<Vec<RunRow>, Failure> {
     let mut rows = Vec::new();
     let mut records = ledger.runs()?;
     let own: BTreeSet<String> = records.iter().map(|record| record.id.clone()).collect();
-    records.extend(
-        others
-            .into_iter()
-            .filter(|record| !own.contains(&record.id)),
-    );
+    let is_other = |record: &RunRecord| !own.contains(&record.id);
+    records.extend(others.records.into_iter().filter(is_other));
     records.sort_by(|a, b| (a.started_ms, &a.id).cmp(&(b.started_ms, &b.id)));
     let known: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
     let orphans: Vec<String> = stored::names(store)
@@ -115,10 +106,42 @@ fn stored_rows(
         rows.push(if own.contains(&record.id) {
             row
         } else {
-            row.elsewhere()
+            row.elsewhere(others.under_way.get(&record.id).cloned())
         });
     }
     Ok(rows)
+}
+
+/// The runs of all who share the store; none where nothing is shared.
+#[derive(Default)]
+struct OtherRuns {
+    records: Vec<RunRecord>,
+    /// In which process, for those that are.
+    under_way: BTreeMap<String, String>,
+}
+
+impl OtherRuns {
+    /// All of them, those that are finished copied to where they can be read.
+    fn of(location: &StoreLocation) -> Result<Self, Failure> {
+        let Some(answers) = shared::connect(location, None)? else {
+            return Ok(Self::default());
+        };
+        let store = &**answers.store();
+        let records = shared::records(store)?;
+        let mut under_way = BTreeMap::new();
+        for record in &records {
+            if record.status == RunStatus::Running
+                && let Some(holder) = shared::under_way(store, &record.id)?
+            {
+                under_way.insert(record.id.clone(), holder);
+            }
+        }
+        let finished = records
+            .iter()
+            .filter(|run| run.status == RunStatus::Finished);
+        shared::fetch_runs(location, finished.map(|run| run.id.as_str()))?;
+        Ok(Self { records, under_way })
+    }
 }
 
 /// The runs as their folders have them, in the order of their beginning.

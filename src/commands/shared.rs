@@ -25,7 +25,15 @@ pub(super) fn run(args: &SharedArgs) -> Result<ExitStatus, Failure> {
     };
     let store = &**answers.store();
     if let Some(SharedAction::Budget { name, limits }) = &args.action {
+        let before = store.budget(name)?.map(|budget| budget.limits);
         let limits = amounts(*limits, name)?;
+        // Those that are not named stay.
+        let before = before.unwrap_or_default();
+        let limits = AmountLimits {
+            calls: limits.calls.or(before.calls),
+            tokens: limits.tokens.or(before.tokens),
+            picodollars: limits.picodollars.or(before.picodollars),
+        };
         store.set_budget(name, limits)?;
     }
     let shown = SharedStatus::of(store)?;

@@ -16,7 +16,15 @@ use crate::shared::work::CellQueue;
 use crate::study::task_registry::TaskRegistry;
 
 /// How often it is looked for work.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+/// Waits until it is worth looking again, or until it is to stop.
+async fn wait(control: &RunControl) {
+    tokio::select! {
+        () = tokio::time::sleep(LOOK_AGAIN) => {}
+        () = control.stopped() => {}
+    }
+}
 
 pub(super) async fn run(args: &WorkerArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let ledger = open_ledger(&args.store)?;
@@ -30,6 +38,7 @@ pub(super) async fn run(args: &WorkerArgs, registry: &TaskRegistry) -> Result<Ex
     tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
     let mut done = 0_u64;
     while !control.is_stopped() {
+        shared::check_budget(&ledger)?;
         let mut taken = None;
         for name in store.queues()? {
             let queue = CellQueue::new(store.clone(), name);
@@ -42,12 +51,18 @@ pub(super) async fn run(args: &WorkerArgs, registry: &TaskRegistry) -> Result<Ex
             if !args.wait {
                 break;
             }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
-                () = control.stopped() => {}
-            }
+            wait(&control).await;
             continue;
         };
+        let own = ledger.shared().and_then(|shared| shared.budget());
+        if let Some(budget) = work.budget.as_deref().filter(|budget| own != Some(budget)) {
+            queue.give_back(&id)?;
+            return Err(Failure::usage(format!(
+                "{}: the comparison draws on the shared budget {budget:?}, and so does who helps \
+                 with it: --shared-budget {budget}",
+                work.label
+            )));
+        }
         let runner = CellRunner::new(
             args.verbosity,
             TroubleArgs {
@@ -61,12 +76,16 @@ pub(super) async fn run(args: &WorkerArgs, registry: &TaskRegistry) -> Result<Ex
         );
         let cell = PendingCell::of_work(work, &ledger)?;
         let began = Instant::now();
-        let came = runner.run_taken(&cell, &queue, &id).await?;
+        let came = runner.run_taken(&cell, &queue, &id, true).await?;
         if !args.verbosity.quiet {
             let took = clock(began.elapsed().as_secs_f64());
             note(&format!("{}: {} ({took})", cell.label, came.told()));
         }
         done += u64::from(came.is_finished());
+        if came.has_failed() {
+            // A service that is down is not well again at once.
+            wait(&control).await;
+        }
     }
     if control.is_stopped() {
         note("interrupted: what was not finished waits for others; everything paid for is stored");

@@ -50,6 +50,9 @@ pub(crate) struct RunRow {
     /// It is in the folder of another process, which alone can go on with it.
     #[serde(skip)]
     elsewhere: bool,
+    /// The other process in which it is under way.
+    #[serde(skip)]
+    holder: Option<String>,
 }
 
 /// Audited scores of the worst target group.
@@ -122,6 +125,7 @@ impl RunRow {
             status,
             reason,
             elsewhere: false,
+            holder: None,
             word: match verdict.tone {
                 _ if summary.worst.is_some() && summary.selected == summary.seed() => "seed stays",
                 VerdictTone::Better if ground == AuditGround::SomeTargets => "better, in part",
@@ -148,15 +152,24 @@ impl RunRow {
 
     /// The same of a run in the folder of another process.
     #[must_use]
-    pub fn elsewhere(self) -> Self {
+    pub fn elsewhere(self, holder: Option<String>) -> Self {
+        let status = match holder {
+            Some(_) => ListedStatus::Running,
+            None => self.status,
+        };
         Self {
+            status,
             elsewhere: true,
+            holder,
             ..self
         }
     }
 
     /// What is said of a run that can go on, beneath its line.
     fn remark(&self, store: &Path) -> Option<String> {
+        if let Some(holder) = &self.holder {
+            return Some(format!("under way in the process {holder}"));
+        }
         let how = match (self.status, &self.reason) {
             // The limits of a run are part of it.
             (ListedStatus::Stopped, Some(reason)) if reason.starts_with(BUDGET) => {
@@ -174,8 +187,8 @@ impl RunRow {
             }
             (ListedStatus::Stopped | ListedStatus::Killed, _) if self.elsewhere => {
                 return Some(
-                    "of another process: it is under way or can be resumed there; a new run of the \
-                     study takes over all its answers"
+                    "of another process, in whose folder it can be resumed; a new run of the study \
+                     takes over all its answers"
                         .to_owned(),
                 );
             }

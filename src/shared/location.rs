@@ -1,6 +1,5 @@
 //! Where a store is: a folder, or a database with a folder of this process.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::ops::Deref;
@@ -51,12 +50,18 @@ impl From<PathBuf> for StoreLocation {
 }
 
 impl FromStr for StoreLocation {
-    type Err = Infallible;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let is_database = ["postgres://", "postgresql://"]
             .iter()
             .any(|scheme| text.starts_with(scheme));
+        if !is_database && (text.contains("://") || text.starts_with("postgres:")) {
+            return Err(
+                "a database is named by postgres://USER@HOST/DATABASE, anything else is a folder"
+                    .into(),
+            );
+        }
         Ok(if is_database {
             Self {
                 database: Some(text.to_owned()),
@@ -89,13 +94,18 @@ impl fmt::Debug for StoreLocation {
     }
 }
 
-/// A folder's name for a database: its host and its path, without user, password and options.
+/// A folder's name for a database: its host, its path and its schema, without user, password
+/// and other options.
 fn folder_name(database: &str) -> String {
     let place = database
         .split_once("://")
         .map_or(database, |(_, place)| place);
-    let place = place.split_once('?').map_or(place, |(place, _)| place);
+    let (place, options) = place.split_once('?').unwrap_or((place, ""));
     let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    let schema = options
+        .split('&')
+        .find_map(|option| option.strip_prefix("schema="));
+    let place = schema.map_or_else(|| place.to_owned(), |schema| format!("{place}-{schema}"));
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let name: String = place
         .chars()
@@ -159,6 +169,10 @@ mod tests {
             "db.local-5433-team"
         );
         assert_eq!(name("postgresql:///team"), "team");
+        assert_eq!(
+            name("postgres://h/team?sslmode=require&schema=s_a"),
+            "h-team-s_a"
+        );
         assert_eq!(name("postgres://"), "local");
         assert_eq!(name("postgres://u:p@ss@h/../x"), "h-..-x");
         let location: StoreLocation = "postgres://ann:s3cret@h/d".parse().unwrap();
@@ -181,5 +195,9 @@ mod tests {
         let location: StoreLocation = "some/postgres".parse().unwrap();
         assert_eq!(&*location, Path::new("some/postgres"));
         assert_eq!(location.database(), None);
+        for mistyped in ["POSTGRES://ann@h/d", "mysql://h/d", "postgres:ann@h/d"] {
+            let error = mistyped.parse::<StoreLocation>().unwrap_err();
+            assert!(error.contains("postgres://USER@HOST/DATABASE"), "{error}");
+        }
     }
 }

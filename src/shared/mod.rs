@@ -19,12 +19,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use shiftproof_search::ledger::{Ledger, SharedAnswers};
+#[cfg(feature = "postgres")]
+use shiftproof_store::StoreError;
 use shiftproof_store::create_dir_all;
-use shiftproof_store::shared::SharedStore;
+use shiftproof_store::shared::{Amount, SharedStore};
 
 pub use self::location::StoreLocation;
 pub(crate) use self::openings::exchange_openings;
-pub(crate) use self::runs::{fetch_runs, hold_run, names, pull_run, push_run, records};
+pub(crate) use self::runs::{
+    fetch_runs, hold_run, names, pull_run, push_run, records, remove_run, under_way,
+};
 use crate::exit::{ExitStatus, Failure};
 use crate::runs::durable;
 
@@ -78,7 +82,9 @@ pub(crate) fn connect(
         };
     };
     let store = open(&address)?;
+    // An empty name is none, and is remembered as that.
     let budget = budget.map(ToOwned::to_owned).or(before);
+    let budget = budget.filter(|name| !name.is_empty());
     if let Some(name) = &budget
         && store.budget(name)?.is_none()
     {
@@ -101,12 +107,46 @@ pub(crate) fn connect(
     Ok(Some(SharedAnswers::new(store, budget.as_deref())))
 }
 
+/// Refuses to begin where the shared budget has no room for a single call: a process asks its
+/// models what they can do before anything else.
+pub(crate) fn check_budget(ledger: &Ledger) -> Result<(), Failure> {
+    let Some(name) = ledger.shared().and_then(SharedAnswers::budget) else {
+        return Ok(());
+    };
+    let Some(store) = store_of(ledger) else {
+        return Ok(());
+    };
+    let one_call = Amount {
+        calls: 1,
+        ..Amount::default()
+    };
+    match store.budget(name)? {
+        Some(budget) if !budget.limits.allow(budget.total() + one_call) => Err(Failure::new(
+            ExitStatus::Budget,
+            format!(
+                "the shared budget {name:?} of {} is used up: {} of it are spent, set aside or \
+                 lost; give it more: shiftproof shared budget {name} --max-calls N",
+                store.address(),
+                budget.total()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The store at an address.
 pub(crate) fn open(address: &str) -> Result<Arc<dyn SharedStore>, Failure> {
     #[cfg(feature = "postgres")]
     {
         let store = shiftproof_postgres::PostgresStore::open(address, &location::worker_name());
-        Ok(Arc::new(store?))
+        match store {
+            Ok(store) => Ok(Arc::new(store)),
+            // What is written on the command line.
+            Err(error @ StoreError::Invalid(_)) => {
+                Err(Failure::usage(format!("--store: {error}")).caused_by(error))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
     #[cfg(not(feature = "postgres"))]
     {

@@ -116,9 +116,43 @@ pub(crate) fn fetch_runs<'a>(
         return Ok(());
     };
     for run in missing {
-        pull_run(&**answers.store(), location, run)?;
+        let store = &**answers.store();
+        if pull_run(store, location, run)? && !is_here(&run) {
+            let place = under_way(store, run)?.map_or_else(
+                || "in the folder of another process".to_owned(),
+                |holder| format!("under way in the process {holder}"),
+            );
+            return Err(Failure::usage(format!(
+                "the run {run} is {place}: it can be read here once it has ended"
+            )));
+        }
     }
     Ok(())
+}
+
+/// The process in which a run is under way, if it is.
+pub(crate) fn under_way(store: &dyn SharedStore, run: &str) -> Result<Option<String>, Failure> {
+    let name = folder_of(run);
+    match store.lock(&name)? {
+        Ok(()) => {
+            store.unlock(&name)?;
+            Ok(None)
+        }
+        Err(holder) => Ok(Some(holder)),
+    }
+}
+
+/// Removes a run for all; its answers stay.
+pub(crate) fn remove_run(ledger: &Ledger, run: &str) -> Result<(), Failure> {
+    let Some(store) = store_of(ledger) else {
+        return Ok(());
+    };
+    hold_run(ledger, run)?;
+    let mut batch = WriteBatch::new();
+    batch.delete(format!("{RUN}{run}"));
+    store.apply(batch)?;
+    store.remove_folder(&folder_of(run))?;
+    Ok(store.unlock(&folder_of(run))?)
 }
 
 /// Copies a shared run into the folder `to` of a process; whether there is such a run.

@@ -20,12 +20,18 @@ pub(crate) struct CellWork {
     pub resolved: ResolvedStudy,
     /// Whether it goes on where hardly an answer can be used.
     pub keep_going: bool,
+    /// A name for the audited examples that it is compared on: whoever has others must not
+    /// run it.
+    pub audit: String,
+    /// The shared budget that the comparison draws on.
+    #[serde(default)]
+    pub budget: Option<String>,
 }
 
 impl CellWork {
     /// Its name in its queue: equal for equal studies with an equal audit, wherever their
     /// files are.
-    pub(crate) fn id(&self, audit: &str) -> Result<String, Failure> {
+    pub(crate) fn id(&self) -> Result<String, Failure> {
         let placeless = ResolvedStudy {
             folder: PathBuf::new(),
             began_in: None,
@@ -34,7 +40,7 @@ impl CellWork {
         };
         let text =
             serde_json::to_string(&placeless).map_err(Failure::from_error(ExitStatus::Internal))?;
-        let hash = blake3::hash(format!("{text}\n{audit}").as_bytes());
+        let hash = blake3::hash(format!("{text}\n{}", self.audit).as_bytes());
         Ok(hash.to_hex()[..32].to_owned())
     }
 }
@@ -143,11 +149,9 @@ impl CellQueue {
         Ok(self.store.work(&self.name)?)
     }
 
-    /// Whether others are at work on some of the cells.
-    pub(crate) fn is_under_way(&self) -> Result<bool, Failure> {
-        let is_open =
-            |cell: &WorkStatus| matches!(cell.state, WorkState::Taken { .. } | WorkState::Waiting);
-        Ok(self.cells()?.iter().any(is_open))
+    /// A cell is to be run anew.
+    pub(crate) fn reopen(&self, id: &str) -> Result<(), Failure> {
+        Ok(self.store.reopen_work(&self.name, id)?)
     }
 }
 
@@ -157,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    fn work(folder: &str, seed: u64) -> CellWork {
+    fn work(folder: &str, seed: u64, audit: &str) -> CellWork {
         let study = "name = \"s\"\n[task]\nkind = \"classify\"\nlabels = [\"a\", \"b\"]\nprompt = \"p\"\n\
                      [data]\nfile = \"d.csv\"\n[groups]\nsource = [\"x\"]\n";
         let study: crate::study::Study = toml::from_str(study).unwrap();
@@ -168,29 +172,30 @@ mod tests {
             path: "study.toml".into(),
             resolved,
             keep_going: false,
+            audit: audit.into(),
+            budget: None,
         }
     }
 
     #[test]
     fn cells_are_named_by_what_is_run() {
-        let id = |work: &CellWork, audit: &str| work.id(audit).unwrap();
-        assert_eq!(id(&work("/a", 1), "audit"), id(&work("/b", 1), "audit"));
-        assert_ne!(id(&work("/a", 1), "audit"), id(&work("/a", 2), "audit"));
-        assert_ne!(id(&work("/a", 1), "audit"), id(&work("/a", 1), "other"));
+        let id = |folder, seed, audit| work(folder, seed, audit).id().unwrap();
+        assert_eq!(id("/a", 1, "audit"), id("/b", 1, "audit"));
+        assert_ne!(id("/a", 1, "audit"), id("/a", 2, "audit"));
+        assert_ne!(id("/a", 1, "audit"), id("/a", 1, "other"));
     }
 
     #[test]
     fn failed_cells_are_tried_again_and_put_aside() {
         let store = Arc::new(MemorySharedStore::new());
         let queue = CellQueue::new(store, "compare");
-        let cells = [("one".to_owned(), work("/a", 1))];
+        let cells = [("one".to_owned(), work("/a", 1, "audit"))];
         queue.add(&cells).unwrap();
         for _ in 0..3 {
             let (id, _) = queue.take().unwrap().unwrap();
             queue.failed(&id, "no server").unwrap();
         }
         assert!(queue.take().unwrap().is_none());
-        assert!(!queue.is_under_way().unwrap());
         let state = queue.cells().unwrap().remove(0).state;
         assert_eq!(state, WorkState::PutAside("no server".into()));
         // Who asks for it again has mended that.

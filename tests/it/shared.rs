@@ -273,6 +273,101 @@ async fn a_team_keeps_to_its_budget() {
     );
 }
 
+/// What is wrong with who helps is no end of a cell, and what a machine has in its folder is not
+/// what another has.
+#[tokio::test(flavor = "multi_thread")]
+async fn helpers_that_cannot_help_harm_nothing() {
+    let Some(database) = database() else { return };
+    let server = MockServer::start(slowly).await;
+    let url = database.url("postgres");
+    let (asker, helper) = (desk(&server), desk(&server));
+    let budget = [
+        "shared",
+        "budget",
+        "team",
+        "--max-calls",
+        "3000",
+        "--store",
+        &url,
+    ];
+    asker.run(&budget).await.expect(0, &[]);
+    // Limits are set one by one.
+    let more = [
+        "shared",
+        "budget",
+        "team",
+        "--max-usd",
+        "5",
+        "--json",
+        "--store",
+        &url,
+    ];
+    let shown: Value = serde_json::from_str(&asker.run(&more).await.out).unwrap();
+    let limits = &shown["budgets"][0]["limits"];
+    assert_eq!(
+        (&limits["calls"], &limits["usd"]),
+        (&3000.into(), &5.0.into())
+    );
+
+    let args = CELLS
+        .iter()
+        .copied()
+        .chain(["--store", url.as_str(), "--shared-budget", "team"]);
+    let args: Vec<&str> = args.collect();
+    let mut command = asker.command(&args);
+    let asking = tokio::task::spawn_blocking(move || command.output().unwrap());
+    while server.asked() < 40 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The helper's folder has no budget, then another key, then other data under the path.
+    let help = ["worker", "--store", &url, "--shared-budget", "team"];
+    helper
+        .run(&help[..3])
+        .await
+        .expect(2, &["draws on the shared budget \"team\""]);
+    let away = asker.path("elsewhere.csv");
+    std::fs::rename(asker.path("data.csv"), &away).unwrap();
+    helper.run(&help).await.expect(5, &["data.csv"]);
+    asker.write(
+        "data.csv",
+        std::fs::read_to_string(&away)
+            .unwrap()
+            .replace("text number", "line number"),
+    );
+    helper
+        .run(&help)
+        .await
+        .expect(5, &["the audited examples here are not those"]);
+    std::fs::rename(&away, asker.path("data.csv")).unwrap();
+    let ended = asking.await.unwrap();
+    assert!(
+        ended.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+    let comparison: Value = serde_json::from_str(&asker.read("a.json")).unwrap();
+    for cell in comparison["studies"][0]["cells"].as_array().unwrap() {
+        assert_eq!(cell["state"], "finished", "{cell}");
+    }
+
+    // A run of another process is told as that, and removed for all.
+    let resume = ["optimize", "--resume", "mock-s1-1", "--store", &url];
+    helper
+        .run(&resume)
+        .await
+        .expect(2, &["of another process", "takes over all its answers"]);
+    helper
+        .run(&["runs", "rm", "mock-s1-1", "--store", &url])
+        .await
+        .expect(0, &["removed"]);
+    let runs = asker.run(&["runs", "--store", &url]).await;
+    assert!(runs.out.contains("mock-s2-1"), "{}", runs.out);
+    // Another schema is another store, in a folder of its own.
+    let apart = format!("{url}?schema=apart");
+    let runs = asker.run(&["runs", "--store", &apart]).await;
+    assert!(!runs.out.contains("mock-s2-1"), "{}", runs.out);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn databases_that_cannot_serve_are_told() {
     let Some(database) = database() else { return };
@@ -292,6 +387,12 @@ async fn databases_that_cannot_serve_are_told() {
     told("postgres://u:p@127.0.0.1:1/d".into())
         .await
         .expect(5, &["127.0.0.1"]);
+    let mistyped = desk
+        .run(&["optimize", "study.toml", "--store", "POSTGRES://u@h/d"])
+        .await;
+    mistyped.expect(2, &["postgres://USER@HOST/DATABASE"]);
+    let unreadable = format!("{}?sslmode=maybe", database.url("postgres"));
+    told(unreadable).await.expect(2, &["sslmode"]);
     let misplaced = desk
         .run(&["optimize", "study.toml", "--shared-budget", "team"])
         .await;

@@ -14,7 +14,7 @@ use super::studies::ComparedStudy;
 use crate::cli::{CompareArgs, TroubleArgs, VerbosityArgs};
 use crate::commands::execute::{ExecutionError, RunExecution};
 use crate::commands::{fetch_progress, note};
-use crate::compare::{CellRun, CellState};
+use crate::compare::{AuditClusters, CellRun, CellState};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::grouped;
 use crate::runs::progress::{ProgressVerbosity, ProgressWriter};
@@ -74,6 +74,17 @@ impl CellEnd {
     /// Whether it is a score.
     pub fn is_finished(&self) -> bool {
         matches!(self, Self::Finished(..))
+    }
+
+    /// Whether it may be tried again in a while.
+    pub fn has_failed(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed {
+                exit: ExitStatus::Provider,
+                ..
+            }
+        )
     }
 
     pub(super) fn failed(run: Option<String>, exit: ExitStatus, reason: impl Into<String>) -> Self {
@@ -184,6 +195,8 @@ pub(in crate::commands) struct PendingCell {
     resolved: Result<ResolvedStudy, (ExitStatus, String)>,
     /// The run to go on with.
     begun: Option<String>,
+    /// The name of the audited examples that it has to have.
+    audit: Option<String>,
 }
 
 impl PendingCell {
@@ -203,6 +216,7 @@ impl PendingCell {
                 .cloned()
                 .map_err(|failure| (failure.exit, failure.message.clone())),
             begun: begun.cloned(),
+            audit: None,
         })
     }
 
@@ -213,6 +227,7 @@ impl PendingCell {
             label: work.label,
             path: work.path,
             begun: None,
+            audit: Some(work.audit),
             resolved: Ok(work.resolved.found_again()),
         };
         cell.going_on(ledger)
@@ -230,8 +245,15 @@ impl PendingCell {
     }
 
     /// The cell for others, if there can be a run of it.
-    pub(super) fn work(&self, keep_going: bool) -> Option<CellWork> {
+    pub(super) fn work(
+        &self,
+        keep_going: bool,
+        audit: String,
+        budget: Option<&str>,
+    ) -> Option<CellWork> {
         Some(CellWork {
+            audit,
+            budget: budget.map(ToOwned::to_owned),
             label: self.label.clone(),
             path: self.path.clone(),
             resolved: self.resolved.as_ref().ok()?.clone(),
@@ -273,15 +295,24 @@ impl<'a> CellRunner<'a> {
         }
     }
 
-    /// Runs a cell that was taken from a queue, and says there how it ended.
+    /// Runs a cell that was taken from a queue, and says there how it ended. What is wrong
+    /// with the machine of one who only `helps` is no end of a cell: it is given back, and told
+    /// as an error.
     pub async fn run_taken(
         &self,
         cell: &PendingCell,
         queue: &CellQueue,
         id: &str,
+        helps: bool,
     ) -> Result<CellEnd, Failure> {
         let cell = cell.clone().going_on(self.ledger)?;
-        let came = Box::pin(self.run(&cell)).await;
+        let mut came = Box::pin(self.run(&cell)).await;
+        if let Ok(CellEnd::Failed { reason, exit, .. }) = &came
+            && helps
+            && matches!(exit, ExitStatus::Usage | ExitStatus::Data)
+        {
+            came = Err(Failure::new(*exit, format!("{}: {reason}", cell.label)));
+        }
         match &came {
             Ok(CellEnd::Finished(run, _)) => {
                 queue.ended(id, &CellResult::Finished(run.run.name.clone()))?;
@@ -345,6 +376,17 @@ impl<'a> CellRunner<'a> {
                 return Ok(CellEnd::failed(known, failure.exit, failure.message).into());
             }
         };
+        if let Some(audit) = &cell.audit {
+            let data = &session.loaded.data;
+            if AuditClusters::of(data, session.built.task.as_ref()).fingerprint() != *audit {
+                let told = format!(
+                    "{}: the audited examples here are not those of the comparison; its data are \
+                     older or newer than those of whoever asked for it",
+                    cell.path.display()
+                );
+                return Ok(CellEnd::failed(known, ExitStatus::Data, told).into());
+            }
+        }
         let record = if let Some(record) = record {
             record
         } else {

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, LocalBoxStream, StreamExt};
 use shiftproof_search::control::RunControl;
 use shiftproof_search::ledger::Ledger;
-use shiftproof_store::shared::WorkState;
+use shiftproof_store::shared::{WorkState, WorkStatus};
 
 use super::cells::{CellEnd, CellRunner, PendingCell, finished_run};
 use super::studies::ComparedStudy;
+use crate::commands::note;
 use crate::compare::CellState;
 use crate::exit::Failure;
 use crate::shared;
@@ -20,6 +21,8 @@ use crate::shared::work::{CellQueue, CellResult, CellWork};
 
 /// How often it is looked whether others are done.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long whoever found a service down leaves its cell to others.
+const AFTER_FAILURE: Duration = Duration::from_secs(3);
 
 /// How a cell ended, and how long it took.
 pub(super) type EndedCell = (PendingCell, Duration, Result<CellEnd, Failure>);
@@ -29,6 +32,27 @@ pub(super) struct SharedCells {
     queue: CellQueue,
     /// By study and cell; a cell that cannot be run has none.
     ids: BTreeMap<(usize, usize), String>,
+    /// A name for the audited examples of each study.
+    audits: Vec<String>,
+    /// The shared budget that is drawn on.
+    budget: Option<String>,
+}
+
+/// A study, its methods and how many random seeds.
+fn told(study: &ComparedStudy) -> String {
+    let mut methods: Vec<&str> = study
+        .cells
+        .iter()
+        .map(|cell| cell.method.as_str())
+        .collect();
+    methods.dedup();
+    let seeds = study.cells.len() / methods.len().max(1);
+    let s = if seeds == 1 { "" } else { "s" };
+    format!(
+        "{}: {}, {seeds} random seed{s}",
+        study.name,
+        methods.join(", ")
+    )
 }
 
 impl SharedCells {
@@ -37,9 +61,10 @@ impl SharedCells {
         let Some(store) = shared::store_of(ledger) else {
             return Ok(None);
         };
-        let mut ids = BTreeMap::new();
+        let (mut ids, mut audits) = (BTreeMap::new(), Vec::new());
         for (at, study) in studies.iter().enumerate() {
             let audit = study.audit.fingerprint();
+            audits.push(audit.clone());
             for (cell, resolved) in study.resolved.iter().enumerate() {
                 let Ok(resolved) = resolved else { continue };
                 let work = CellWork {
@@ -47,19 +72,26 @@ impl SharedCells {
                     path: study.path.clone(),
                     resolved: resolved.clone(),
                     keep_going: false,
+                    audit: audit.clone(),
+                    budget: None,
                 };
-                ids.insert((at, cell), work.id(&audit)?);
+                ids.insert((at, cell), work.id()?);
             }
         }
         // Whoever compares the same takes part in the same; others have a queue of their own.
         let all: Vec<&str> = ids.values().map(String::as_str).collect();
         let hash = blake3::hash(all.join(" ").as_bytes()).to_hex();
-        let names: Vec<&str> = studies.iter().map(|study| study.name.as_str()).collect();
-        let name = format!("compare {} ({})", names.join(", "), &hash[..8]);
+        let told: Vec<String> = studies.iter().map(told).collect();
+        let name = format!("compare {} ({})", told.join("; "), &hash[..8]);
         let name = name.chars().take(200).collect::<String>();
         Ok(Some(Self {
             queue: CellQueue::new(store.clone(), name),
             ids,
+            audits,
+            budget: ledger
+                .shared()
+                .and_then(|shared| shared.budget())
+                .map(ToOwned::to_owned),
         }))
     }
 
@@ -67,7 +99,8 @@ impl SharedCells {
     pub fn add(&self, pending: &[PendingCell], keep_going: bool) -> Result<(), Failure> {
         let item = |cell: &PendingCell| {
             let id = self.ids.get(&cell.at)?.clone();
-            Some((id, cell.work(keep_going)?))
+            let audit = self.audits[cell.at.0].clone();
+            Some((id, cell.work(keep_going, audit, self.budget.as_deref())?))
         };
         let items: Vec<_> = pending.iter().filter_map(item).collect();
         self.queue.add(&items)
@@ -97,8 +130,12 @@ impl SharedCells {
                 Some(WorkState::Done(result)) => match CellResult::read(result) {
                     Some(CellResult::Finished(run)) => {
                         shared::pull_run(&**store, folder, &run)?;
-                        if let Some(run) = finished_run(ledger, study, &run) {
-                            study.cells[cell].state = CellState::Finished(Box::new(run));
+                        match finished_run(ledger, study, &run) {
+                            Some(run) => {
+                                study.cells[cell].state = CellState::Finished(Box::new(run));
+                            }
+                            // Of other data, or lost: it is to be run anew.
+                            None => self.queue.reopen(id)?,
                         }
                     }
                     Some(CellResult::Failed(reason)) => {
@@ -126,6 +163,7 @@ impl SharedCells {
         control: &'a RunControl,
         pending: Vec<PendingCell>,
         jobs: usize,
+        quiet: bool,
     ) -> LocalBoxStream<'a, EndedCell> {
         let (cells, hopeless): (Vec<_>, Vec<_>) = pending
             .into_iter()
@@ -140,6 +178,7 @@ impl SharedCells {
             control,
             cells,
             hopeless: Mutex::new(hopeless),
+            waiting: (!quiet).then(Mutex::default),
         });
         let job = |_| {
             stream::unfold(taking.clone(), |taking| async move {
@@ -160,6 +199,8 @@ struct CellTaking<'a> {
     cells: BTreeMap<String, PendingCell>,
     /// Those that no run can be made of.
     hopeless: Mutex<Vec<PendingCell>>,
+    /// What was said last of those that others have; `None`: nothing is to be said.
+    waiting: Option<Mutex<String>>,
 }
 
 impl CellTaking<'_> {
@@ -191,16 +232,61 @@ impl CellTaking<'_> {
                         return None;
                     };
                     let began = Instant::now();
-                    let came = self.runner.run_taken(cell, &self.shared.queue, &id).await;
-                    return Some((cell.clone(), began.elapsed(), came));
+                    let queue = &self.shared.queue;
+                    let came = self.runner.run_taken(cell, queue, &id, false).await;
+                    let took = began.elapsed();
+                    if came.as_ref().is_ok_and(CellEnd::has_failed) {
+                        // A service that is down is not well again at once.
+                        self.wait(AFTER_FAILURE).await;
+                    }
+                    return Some((cell.clone(), took, came));
                 }
-                Ok(None) => match self.shared.queue.is_under_way() {
-                    Ok(true) => tokio::time::sleep(LOOK_AGAIN).await,
-                    Ok(false) => return None,
+                Ok(None) => match self.shared.queue.cells() {
+                    Ok(cells) if cells.iter().any(is_open) => {
+                        self.tell_waiting(&cells);
+                        self.wait(LOOK_AGAIN).await;
+                    }
+                    Ok(_) => return None,
                     Err(failure) => return failed(failure),
                 },
                 Err(failure) => return failed(failure),
             }
         }
     }
+}
+
+impl CellTaking<'_> {
+    /// Waits, or until it is to stop.
+    async fn wait(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = self.control.stopped() => {}
+        }
+    }
+
+    /// Says who has the cells that are waited for, once and whenever that changes.
+    fn tell_waiting(&self, cells: &[WorkStatus]) {
+        let Some(waiting) = &self.waiting else {
+            return;
+        };
+        let held = cells.iter().filter_map(|cell| {
+            let WorkState::Taken { worker } = &cell.state else {
+                return None;
+            };
+            let label = &self.cells.get(&cell.item.id)?.label;
+            Some(format!("{label} ({worker})"))
+        });
+        let held: Vec<String> = held.collect();
+        let told = format!("waiting for what others have: {}", held.join("; "));
+        let mut last = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !held.is_empty() && *last != told {
+            note(&told);
+            *last = told;
+        }
+    }
+}
+
+/// Whether somebody is at work on it, or may be.
+fn is_open(cell: &WorkStatus) -> bool {
+    matches!(cell.state, WorkState::Taken { .. } | WorkState::Waiting)
 }

@@ -183,6 +183,7 @@ impl EvalTable {
 pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     check(&args)?;
     let ledger = open_ledger(&args.store)?;
+    crate::shared::check_budget(&ledger)?;
     let control = RunControl::new();
     let mut whole: Option<EvalTable> = None;
     let variants = TaskVariant::all(&args.with)?;
