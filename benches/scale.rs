@@ -27,7 +27,7 @@ use shiftproof_store::shared::{AmountLimits, SharedStore as _};
 const LATENCY: Duration = Duration::from_millis(50);
 const IN_FLIGHT: usize = 32;
 /// Questions of one process that nobody has asked before.
-const OWN: usize = 3_000;
+const OWN: usize = 2_000;
 
 struct Model {
     asked: AtomicU64,

@@ -123,15 +123,15 @@ struct OtherRuns {
 impl OtherRuns {
     /// All of them, those that are finished copied to where they can be read.
     fn of(location: &StoreLocation) -> Result<Self, Failure> {
-        let Some(answers) = shared::connect(location, None)? else {
+        let Some(store) = shared::connect_to_read(location)? else {
             return Ok(Self::default());
         };
-        let store = &**answers.store();
+        let store = &*store;
         let records = shared::records(store)?;
         let mut under_way = BTreeMap::new();
         for record in &records {
             if record.status == RunStatus::Running
-                && let Some(holder) = shared::under_way(store, &record.id)?
+                && let Some(holder) = shared::under_way(store, &record.id)
             {
                 under_way.insert(record.id.clone(), holder);
             }

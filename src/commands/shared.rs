@@ -16,14 +16,14 @@ const PICO: f64 = 1e12;
 
 pub(super) fn run(args: &SharedArgs) -> Result<ExitStatus, Failure> {
     let location = &args.store.store;
-    let Some(answers) = shared::connect(location, None)? else {
+    let Some(store) = shared::connect_to_read(location)? else {
         return Err(Failure::usage(format!(
             "{} is the folder of one process, and nothing in it is shared; name a database with \
              --store postgres://USER@HOST/DATABASE",
             location.display()
         )));
     };
-    let store = &**answers.store();
+    let store = &*store;
     if let Some(SharedAction::Budget { name, limits }) = &args.action {
         let before = store.budget(name)?.map(|budget| budget.limits);
         let limits = amounts(*limits, name)?;

@@ -70,9 +70,7 @@ pub(crate) fn connect(
 ) -> Result<Option<SharedAnswers>, Failure> {
     let joined = read_joined(location)?;
     let before = joined.as_ref().and_then(|joined| joined.budget.clone());
-    let address = location.database().map(ToOwned::to_owned);
-    let Some(address) = address.or_else(|| joined.as_ref().map(|joined| joined.database.clone()))
-    else {
+    let Some(address) = address_of(location, joined.as_ref()) else {
         return match budget {
             None => Ok(None),
             Some(_) => Err(Failure::usage(
@@ -105,6 +103,28 @@ pub(crate) fn connect(
             .map_err(Failure::from_error(ExitStatus::Data))?;
     }
     Ok(Some(SharedAnswers::new(store, budget.as_deref())))
+}
+
+/// Connects with the store that `location` shares, if it shares one, to look at it: a role that
+/// may do nothing else will do.
+pub(crate) fn connect_to_read(
+    location: &StoreLocation,
+) -> Result<Option<Arc<dyn SharedStore>>, Failure> {
+    let joined = read_joined(location)?;
+    let Some(address) = address_of(location, joined.as_ref()) else {
+        return Ok(None);
+    };
+    match open(&address) {
+        Ok(store) => Ok(Some(store)),
+        // Why it could not be opened whole is told where it cannot be read either.
+        Err(failure) => open_read_only(&address).map_or(Err(failure), |store| Ok(Some(store))),
+    }
+}
+
+/// The database's address: as it was named, or as the folder knows it.
+fn address_of(location: &StoreLocation, joined: Option<&JoinedStore>) -> Option<String> {
+    let named = location.database().map(ToOwned::to_owned);
+    named.or_else(|| joined.map(|joined| joined.database.clone()))
 }
 
 /// Refuses to begin where the shared budget has no room for a single call: a process asks its
@@ -154,6 +174,20 @@ pub(crate) fn open(address: &str) -> Result<Arc<dyn SharedStore>, Failure> {
         Err(Failure::usage(
             "this program was built without shared stores (feature `postgres`)",
         ))
+    }
+}
+
+/// The store at an address for a role that may only look; `None` if it may not.
+fn open_read_only(address: &str) -> Option<Arc<dyn SharedStore>> {
+    #[cfg(feature = "postgres")]
+    {
+        let store = shiftproof_postgres::PostgresStore::open_read_only(address).ok()?;
+        Some(Arc::new(store))
+    }
+    #[cfg(not(feature = "postgres"))]
+    {
+        let _ = address;
+        None
     }
 }
 

@@ -7,7 +7,7 @@ use shiftproof_search::ledger::{Ledger, RunRecord};
 use shiftproof_store::shared::{MAX_PIECE, SharedStore};
 use shiftproof_store::{WriteBatch, create_dir_all, files};
 
-use super::{StoreLocation, connect, store_of};
+use super::{StoreLocation, connect_to_read, store_of};
 use crate::exit::{ExitStatus, Failure};
 use crate::runs::durable;
 use crate::runs::heartbeat;
@@ -112,13 +112,13 @@ pub(crate) fn fetch_runs<'a>(
     if missing.is_empty() {
         return Ok(());
     }
-    let Some(answers) = connect(location, None)? else {
+    let Some(store) = connect_to_read(location)? else {
         return Ok(());
     };
     for run in missing {
-        let store = &**answers.store();
+        let store = &*store;
         if pull_run(store, location, run)? && !is_here(&run) {
-            let place = under_way(store, run)?.map_or_else(
+            let place = under_way(store, run).map_or_else(
                 || "in the folder of another process".to_owned(),
                 |holder| format!("under way in the process {holder}"),
             );
@@ -130,15 +130,17 @@ pub(crate) fn fetch_runs<'a>(
     Ok(())
 }
 
-/// The process in which a run is under way, if it is.
-pub(crate) fn under_way(store: &dyn SharedStore, run: &str) -> Result<Option<String>, Failure> {
+/// The process in which a run is under way, if it is and that can be told: who may only look
+/// at a store cannot ask for a name.
+pub(crate) fn under_way(store: &dyn SharedStore, run: &str) -> Option<String> {
     let name = folder_of(run);
-    match store.lock(&name)? {
+    match store.lock(&name).ok()? {
         Ok(()) => {
-            store.unlock(&name)?;
-            Ok(None)
+            // At the latest it is let go when this process ends.
+            let _ = store.unlock(&name);
+            None
         }
-        Err(holder) => Ok(Some(holder)),
+        Err(holder) => Some(holder),
     }
 }
 

@@ -64,13 +64,20 @@ fn fault(words: &[String], mentioned: bool) -> Option<String> {
 /// What is wrong with a command that a page shows; none where it is another program's.
 fn command_fault(words: &[String], mentioned: bool) -> Option<String> {
     let names = |list: &str, what: &str| {
-        ["", "search", "search/select", "src/llm"]
-            .iter()
-            .any(|folder| {
-                let manifest = root().join(folder).join("Cargo.toml");
-                let manifest = std::fs::read_to_string(manifest).unwrap();
-                manifest.contains(&format!("[[{list}]]\nname = {what:?}"))
-            })
+        [
+            "",
+            "search",
+            "search/select",
+            "store/postgres",
+            "tasks",
+            "src/llm",
+        ]
+        .iter()
+        .any(|folder| {
+            let manifest = root().join(folder).join("Cargo.toml");
+            let manifest = std::fs::read_to_string(manifest).unwrap();
+            manifest.contains(&format!("[[{list}]]\nname = {what:?}"))
+        })
     };
     match words.first().map(String::as_str) {
         Some("shiftproof") => fault(words, mentioned),

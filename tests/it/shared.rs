@@ -362,6 +362,30 @@ async fn helpers_that_cannot_help_harm_nothing() {
         .expect(0, &["removed"]);
     let runs = asker.run(&["runs", "--store", &url]).await;
     assert!(runs.out.contains("mock-s2-1"), "{}", runs.out);
+    // Who may only look can.
+    database.sql(
+        "postgres",
+        "create role reader login password 'r'; grant usage on schema shiftproof to reader; \
+         grant select on all tables in schema shiftproof to reader",
+    );
+    let (reader, looker) = (database.url_of("reader", "r", "postgres"), desk(&server));
+    looker
+        .run(&["runs", "--store", &reader])
+        .await
+        .expect(0, &[]);
+    looker
+        .run(&["shared", "--store", &reader])
+        .await
+        .expect(0, &[]);
+    looker
+        .run(&["report", "mock-s2-1", "--store", &reader, "-o", "r.md"])
+        .await
+        .expect(0, &[]);
+    assert!(looker.read("r.md").contains("mock-s2-1"));
+    looker
+        .run(&["optimize", "study.toml", "--store", &reader])
+        .await
+        .expect(5, &["reader"]);
     // Another schema is another store, in a folder of its own.
     let apart = format!("{url}?schema=apart");
     let runs = asker.run(&["runs", "--store", &apart]).await;
