@@ -72,7 +72,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "K,K,…", value_delimiter = ',',
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub places: Vec<u32>,
-    /// Score the prompts once more with these keys of [task] in place of the study's, as
+    /// Score the prompts once more with these keys of the task table in place of the study's, as
     /// TOML: 'inject = "dros", gamma = "auto"'; may be repeated.
     #[arg(long, value_name = "KEYS")]
     pub with: Vec<String>,
