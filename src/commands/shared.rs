@@ -156,7 +156,10 @@ impl BudgetRow {
 
 impl SharedStatus {
     fn of(store: &dyn SharedStore) -> Result<Self, Failure> {
-        let workers = store.workers()?.into_iter().map(|worker| WorkerRow {
+        // Whoever asks is one, too, and of no interest.
+        let others = store.workers()?.into_iter();
+        let others = others.filter(|worker| worker.name != shared::worker_name());
+        let workers = others.map(|worker| WorkerRow {
             name: worker.name,
             seen_s: worker.seen.as_secs_f64(),
             alive: worker.is_alive,

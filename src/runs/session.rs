@@ -452,7 +452,12 @@ impl StudySession {
         .with_auxiliary_models(self.auxiliary_models.priced());
         let gateway = match begin(gateway, &ledger, &record, self.probes()).await {
             Ok(gateway) => gateway,
-            Err(error) => return Err((error.into(), record)),
+            Err(error) => {
+                record.status = RunStatus::Stopped(error.to_string());
+                // What stopped it is what is told.
+                let _ = ledger.save_run(&record).await;
+                return Err((error.into(), record));
+            }
         };
         let mut result = self.into_run(&gateway, earlier, trouble).execute().await;
         let events = gateway.emitted();

@@ -146,8 +146,7 @@ fn hold(base: &Path) -> HeldFolder {
 }
 
 /// How other workers know this process.
-#[cfg_attr(not(feature = "postgres"), allow(dead_code))]
-pub(super) fn worker_name() -> String {
+pub(crate) fn worker_name() -> String {
     let host = std::env::var("HOSTNAME").ok();
     let host = host.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
     let host = host

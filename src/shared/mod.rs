@@ -25,6 +25,7 @@ use shiftproof_store::create_dir_all;
 use shiftproof_store::shared::{Amount, SharedStore};
 
 pub use self::location::StoreLocation;
+pub(crate) use self::location::worker_name;
 pub(crate) use self::openings::exchange_openings;
 pub(crate) use self::runs::{
     fetch_runs, hold_run, names, pull_run, push_run, records, remove_run, under_way,
@@ -158,7 +159,7 @@ pub(crate) fn check_budget(ledger: &Ledger) -> Result<(), Failure> {
 pub(crate) fn open(address: &str) -> Result<Arc<dyn SharedStore>, Failure> {
     #[cfg(feature = "postgres")]
     {
-        let store = shiftproof_postgres::PostgresStore::open(address, &location::worker_name());
+        let store = shiftproof_postgres::PostgresStore::open(address, &worker_name());
         match store {
             Ok(store) => Ok(Arc::new(store)),
             // What is written on the command line.

@@ -349,7 +349,28 @@ async fn helpers_that_cannot_help_harm_nothing() {
     for cell in comparison["studies"][0]["cells"].as_array().unwrap() {
         assert_eq!(cell["state"], "finished", "{cell}");
     }
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_of_others_are_told_as_that() {
+    let Some(database) = database() else { return };
+    let server = MockServer::start(slowly).await;
+    let url = database.url("postgres");
+    let (asker, helper) = (desk(&server), desk(&server));
+    for seed in ["1", "2"] {
+        let args = [
+            "optimize",
+            "study.toml",
+            "-q",
+            "--method",
+            "edits",
+            "--seed",
+            seed,
+            "--store",
+            &url,
+        ];
+        asker.run(&args).await.expect(0, &[]);
+    }
     // A run of another process is told as that, and removed for all.
     let resume = ["optimize", "--resume", "mock-s1-1", "--store", &url];
     helper
