@@ -1,6 +1,8 @@
 //! One study searched under several random seeds, and what they agree on.
 
-use std::collections::BTreeMap;
+mod sharing;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use shiftproof_search::gateway::RunError;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 use shiftproof_tasks::PromptId;
 
+use self::sharing::SeedTurn;
 use super::execute::{ExecutionError, RunExecution};
 use super::signals::{SignalStream, pass_on};
 use super::{
@@ -49,15 +52,10 @@ pub(super) async fn run(
         control: control.clone(),
     };
     tokio::spawn(pass_on(SignalStream::new(), control, None));
-    let mut runs = Vec::new();
-    for (at, &seed) in seeds.iter().enumerate() {
-        let label = format!("random seed {seed} ({} of {})", at + 1, seeds.len());
-        let Some(run) = Box::pin(seeded.run(seed, &label)).await? else {
-            note("interrupted: the same command goes on; everything paid for is stored");
-            return Ok(ExitStatus::Interrupted);
-        };
-        runs.push((seed, run));
-    }
+    let Some(runs) = Box::pin(seeded.all(seeds)).await? else {
+        note("interrupted: the same command goes on; everything paid for is stored");
+        return Ok(ExitStatus::Interrupted);
+    };
     let named: Vec<NamedRun> = runs.iter().map(|(_, run)| run.clone()).collect();
     for path in &args.output {
         write(path, &render(ReportFormat::of(path)?, &named)?)?;
@@ -78,16 +76,56 @@ struct SeededRuns<'a> {
 }
 
 impl SeededRuns<'_> {
+    /// The runs of all seeds, in their order; those that other processes have are waited for
+    /// once nothing else is left. `None`: interrupted.
+    async fn all(&self, seeds: &[u64]) -> Result<Option<Vec<(u64, NamedRun)>>, Failure> {
+        let mut runs = BTreeMap::new();
+        let mut open: VecDeque<(usize, u64)> = seeds.iter().copied().enumerate().collect();
+        // How many in a row others have, and what was said of that.
+        let (mut held, mut told) = (0, false);
+        while let Some((at, seed)) = open.pop_front() {
+            let label = format!("random seed {seed} ({} of {})", at + 1, seeds.len());
+            let study = crate::cli::StudyArgs {
+                seed,
+                ..self.args.study.clone()
+            };
+            let resolved = resolve(&study, Some(&self.args.budget), self.registry)?;
+            match Box::pin(self.take(&resolved, &label)).await? {
+                SeedTurn::Ended(Some(run)) => {
+                    runs.insert(at, (seed, *run));
+                    held = 0;
+                }
+                SeedTurn::Ended(None) => return Ok(None),
+                SeedTurn::Held(holder) => {
+                    open.push_back((at, seed));
+                    held += 1;
+                    if held < open.len() {
+                        continue;
+                    }
+                    if !told && !self.args.verbosity.quiet {
+                        note(&format!("waiting for what others have: {label} ({holder})"));
+                        told = true;
+                    }
+                    self.wait_for_others().await;
+                    if self.control.is_stopped() {
+                        return Ok(None);
+                    }
+                    held = 0;
+                }
+            }
+        }
+        Ok(Some(runs.into_values().collect()))
+    }
+
     /// The run of one seed, from the store or to its end; `None`: interrupted.
-    async fn run(&self, seed: u64, label: &str) -> Result<Option<NamedRun>, Failure> {
+    async fn run(
+        &self,
+        resolved: &ResolvedStudy,
+        label: &str,
+    ) -> Result<Option<NamedRun>, Failure> {
         let args = self.args;
-        let study = crate::cli::StudyArgs {
-            seed,
-            ..args.study.clone()
-        };
-        let resolved = resolve(&study, Some(&args.budget), self.registry)?;
         let mut begun = None;
-        for record in self.runs_of(&resolved)? {
+        for record in self.runs_of(resolved)? {
             if record.status != RunStatus::Finished || args.trouble.retry_failed {
                 begun.get_or_insert(record);
             } else if let Some(run) = self.finished(&record) {
@@ -98,7 +136,7 @@ impl SeededRuns<'_> {
             }
         }
         if let Some(record) = begun {
-            let came = Box::pin(self.execute(&resolved, Some(record), label)).await?;
+            let came = Box::pin(self.execute(resolved, Some(record), label)).await?;
             if let SeedCourse::Ended(run) = came {
                 return Ok(run.map(|run| *run));
             }
@@ -108,7 +146,7 @@ impl SeededRuns<'_> {
                 ));
             }
         }
-        match Box::pin(self.execute(&resolved, None, label)).await? {
+        match Box::pin(self.execute(resolved, None, label)).await? {
             SeedCourse::Ended(run) => Ok(run.map(|run| *run)),
             SeedCourse::Diverged => Err(Failure::data(format!(
                 "{label}: its run takes another course than its own log"

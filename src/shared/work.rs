@@ -32,17 +32,23 @@ impl CellWork {
     /// Its name in its queue: equal for equal studies with an equal audit, wherever their
     /// files are.
     pub(crate) fn id(&self) -> Result<String, Failure> {
-        let placeless = ResolvedStudy {
-            folder: PathBuf::new(),
-            began_in: None,
-            file: None,
-            ..self.resolved.clone()
-        };
-        let text =
-            serde_json::to_string(&placeless).map_err(Failure::from_error(ExitStatus::Internal))?;
-        let hash = blake3::hash(format!("{text}\n{}", self.audit).as_bytes());
+        let study = placeless_id(&self.resolved)?;
+        let hash = blake3::hash(format!("{study} {}", self.audit).as_bytes());
         Ok(hash.to_hex()[..32].to_owned())
     }
+}
+
+/// A name for a study as a run keeps it, wherever its files are.
+pub(crate) fn placeless_id(resolved: &ResolvedStudy) -> Result<String, Failure> {
+    let placeless = ResolvedStudy {
+        folder: PathBuf::new(),
+        began_in: None,
+        file: None,
+        ..resolved.clone()
+    };
+    let text = serde_json::to_string(&placeless);
+    let text = text.map_err(Failure::from_error(ExitStatus::Internal))?;
+    Ok(blake3::hash(text.as_bytes()).to_hex()[..32].to_owned())
 }
 
 /// What came of a cell that will not be tried again.

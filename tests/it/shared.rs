@@ -8,7 +8,7 @@ use serde_json::Value;
 use shiftproof_postgres::server::{Durability, PASSWORD, TestServer};
 
 use crate::support::mock_server::{Act, MockServer, Seen};
-use crate::support::program::{Desk, model};
+use crate::support::program::{Desk, Ended, model};
 
 /// A database of this name, or `None`, said loudly, where there is no PostgreSQL.
 #[allow(clippy::print_stderr)] // A test that is skipped has to be loud.
@@ -349,6 +349,45 @@ async fn helpers_that_cannot_help_harm_nothing() {
     for cell in comparison["studies"][0]["cells"].as_array().unwrap() {
         assert_eq!(cell["state"], "finished", "{cell}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_seeds_are_shared_out() {
+    let Some(database) = database() else { return };
+    let alone = MockServer::start(slowly).await;
+    let args = [
+        "optimize",
+        "study.toml",
+        "--seeds",
+        "1..4",
+        "--method",
+        "edits",
+        "--json",
+    ];
+    let single = desk(&alone).run(&args).await;
+    single.expect(0, &[]);
+
+    let server = MockServer::start(slowly).await;
+    let url = database.url("postgres");
+    let args: Vec<&str> = args.into_iter().chain(["--store", url.as_str()]).collect();
+    let (first, second) = (desk(&server), desk(&server));
+    let (one, two) = tokio::join!(first.run(&args), second.run(&args));
+    for ended in [&one, &two] {
+        ended.expect(0, &["another process finished run"]);
+    }
+    let scores = |ended: &Ended| {
+        let reports: Value = serde_json::from_str(&ended.out).unwrap();
+        let runs = reports["runs"].as_array().unwrap().iter();
+        runs.map(|run| (run["worst"].clone(), run["spent"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(scores(&one), scores(&two));
+    assert_eq!(scores(&one), scores(&single));
+    assert_eq!(scores(&one).len(), 4);
+    assert_eq!(server.asked(), alone.asked());
+    let runs = first.run(&["runs", "--json", "--store", &url]).await;
+    let runs: Value = serde_json::from_str(&runs.out).unwrap();
+    assert_eq!(runs.as_array().unwrap().len(), 4, "each seed was run once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
