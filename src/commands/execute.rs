@@ -14,6 +14,7 @@ use crate::report::{NamedRun, ReportFormat, render};
 use crate::runs::heartbeat::LiveFile;
 use crate::runs::session::{FinishedRun, StudySession, UnusablePolicy};
 use crate::shared;
+use crate::study::BatchMode;
 
 /// A run about to be executed.
 pub(crate) struct RunExecution {
@@ -44,6 +45,16 @@ impl From<Failure> for ExecutionError {
 impl RunExecution {
     /// Executes it. While it lasts, others can see that it lives. `None`: aborted.
     pub async fn execute(mut self) -> Result<Option<FinishedRun>, ExecutionError> {
+        let mut models = self.session.resolved.study.models();
+        if shared::store_of(&self.ledger).is_some()
+            && models.any(|spec| spec.batch != BatchMode::Off)
+        {
+            return Err(Failure::usage(
+                "calls of a batch are with the provider for hours, claimed by nobody and in no \
+                 shared budget; take --batch or model.batch out, or a folder as the store",
+            )
+            .into());
+        }
         let folder = self.ledger.run_dir(&self.record.id);
         let (ledger, id) = (self.ledger.clone(), self.record.id.clone());
         // Before there is a folder to be seen: a run that is killed in between can be

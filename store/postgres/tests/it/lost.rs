@@ -143,6 +143,7 @@ fn lost_connections_do_nothing_twice() {
     assert!(rounds.iter().all(|rounds| *rounds > 4), "{rounds:?}");
     assert!(proxy.lost() > 50, "{} answers were lost", proxy.lost());
     // A long answer would never come through the proxy.
+    let worker = store;
     let store = PostgresStore::open(&server.url("postgres"), "reader").unwrap();
     let budget = store.budget("b").unwrap().unwrap();
     assert_eq!(budget.used, calls(done.used.into_inner()));
@@ -167,7 +168,7 @@ fn lost_connections_do_nothing_twice() {
         let expected: Vec<u8> = (0..*rounds as u32).flat_map(u32::to_be_bytes).collect();
         assert_eq!(bytes, Some(expected));
     }
-    drop(store);
+    drop((store, worker));
     let count = |table: &str| server.sql("postgres", &format!("select count(*) from {table}"));
     for table in ["claim", "operation", "budget_share"] {
         let left = count(&format!("shiftproof.{table}"));
