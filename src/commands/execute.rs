@@ -45,10 +45,9 @@ impl From<Failure> for ExecutionError {
 impl RunExecution {
     /// Executes it. While it lasts, others can see that it lives. `None`: aborted.
     pub async fn execute(mut self) -> Result<Option<FinishedRun>, ExecutionError> {
-        let mut models = self.session.resolved.study.models();
-        if shared::store_of(&self.ledger).is_some()
-            && models.any(|spec| spec.batch != BatchMode::Off)
-        {
+        let study = &self.session.resolved.study;
+        let sends_batches = study.models().any(|spec| spec.batch != BatchMode::Off);
+        if sends_batches && shared::store_of(&self.ledger).is_some() {
             return Err(Failure::usage(
                 "calls of a batch are with the provider for hours, claimed by nobody and in no \
                  shared budget; take --batch or model.batch out, or a folder as the store",
