@@ -477,16 +477,6 @@ async fn databases_that_cannot_serve_are_told() {
     mistyped.expect(2, &["postgres://USER@HOST/DATABASE"]);
     let unreadable = format!("{}?sslmode=maybe", database.url("postgres"));
     told(unreadable).await.expect(2, &["sslmode"]);
-    let batch = [
-        "optimize",
-        "study.toml",
-        "--batch",
-        "--store",
-        &database.url("postgres"),
-    ];
-    desk.run(&batch)
-        .await
-        .expect(2, &["take --batch or model.batch out"]);
     let misplaced = desk
         .run(&["optimize", "study.toml", "--shared-budget", "team"])
         .await;
@@ -498,4 +488,14 @@ async fn databases_that_cannot_serve_are_told() {
         .await
         .expect(2, &["--store postgres://"]);
     assert_eq!(server.calls(), 0);
+    let batch = [
+        "optimize",
+        "study.toml",
+        "--batch",
+        "--store",
+        &database.url("postgres"),
+    ];
+    desk.run(&batch)
+        .await
+        .expect(2, &["take --batch or model.batch out"]);
 }
