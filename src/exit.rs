@@ -6,11 +6,12 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde::{Deserialize, Serialize};
 use shiftproof_search::gateway::RunError;
 use shiftproof_search::ledger::LedgerError;
 
 /// How the program ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum ExitStatus {
     /// Done; every bar that was set is reached.

@@ -159,7 +159,9 @@ async fn run_missing(
     }
     drop(ends);
     if let Some(shared) = &shared {
-        shared.read(ledger, &args.store.store, studies)?;
+        // What others met counts as well: where no cell came to its end, that is no success.
+        let failure = shared.read(ledger, &args.store.store, studies)?;
+        end.failure = end.failure.or(failure);
     }
     Ok(end)
 }

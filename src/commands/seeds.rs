@@ -13,9 +13,9 @@ use shiftproof_search::gateway::RunError;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 use shiftproof_tasks::PromptId;
 
-use self::sharing::SeedTurn;
+use self::sharing::{LOOK_AGAIN, SeedTurn};
 use super::execute::{ExecutionError, RunExecution};
-use super::signals::{SignalStream, pass_on};
+use super::signals::{SignalStream, pass_on, wait_unless_stopped};
 use super::{
     check_writable, fetch_progress, note, open_ledger, optimize, print, resolve, warnings,
     with_patience, write,
@@ -106,7 +106,7 @@ impl SeededRuns<'_> {
                         note(&format!("waiting for what others have: {label} ({holder})"));
                         told = true;
                     }
-                    self.wait_for_others().await;
+                    wait_unless_stopped(LOOK_AGAIN, &self.control).await;
                     if self.control.is_stopped() {
                         return Ok(None);
                     }

@@ -184,7 +184,7 @@ impl SharedStatus {
                 match cell.state {
                     WorkState::Waiting => row.waiting += 1,
                     WorkState::Done(result) => match CellResult::read(&result) {
-                        Some(CellResult::Failed(reason)) => row.failed.push(told(reason)),
+                        Some(CellResult::Failed { reason, .. }) => row.failed.push(told(reason)),
                         _ => row.finished += 1,
                     },
                     WorkState::Taken { worker } => row.under_way.push(told(worker)),

@@ -1,5 +1,7 @@
 //! Signals that ask the program to end.
 
+use std::time::Duration;
+
 use shiftproof_search::control::RunControl;
 
 use super::note;
@@ -12,6 +14,14 @@ pub(super) enum SignalMeaning {
     Interrupt,
     /// From elsewhere, or because the terminal is gone.
     Terminate,
+}
+
+/// Waits, but no longer than until the work is to stop.
+pub(super) async fn wait_unless_stopped(time: Duration, control: &RunControl) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        () = control.stopped() => {}
+    }
 }
 
 /// Signals as they come; from here on none of them ends the process by itself.

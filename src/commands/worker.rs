@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use shiftproof_search::control::RunControl;
 
 use super::compare::{CellRunner, PendingCell};
-use super::signals::{SignalStream, pass_on};
+use super::signals::{SignalStream, pass_on, wait_unless_stopped};
 use super::{note, open_ledger};
 use crate::cli::{TroubleArgs, WorkerArgs};
 use crate::exit::{ExitStatus, Failure};
@@ -17,14 +17,6 @@ use crate::study::task_registry::TaskRegistry;
 
 /// How often it is looked for work.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
-
-/// Waits until it is worth looking again, or until it is to stop.
-async fn wait(control: &RunControl) {
-    tokio::select! {
-        () = tokio::time::sleep(LOOK_AGAIN) => {}
-        () = control.stopped() => {}
-    }
-}
 
 pub(super) async fn run(args: &WorkerArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let ledger = open_ledger(&args.store)?;
@@ -51,7 +43,7 @@ pub(super) async fn run(args: &WorkerArgs, registry: &TaskRegistry) -> Result<Ex
             if !args.wait {
                 break;
             }
-            wait(&control).await;
+            wait_unless_stopped(LOOK_AGAIN, &control).await;
             continue;
         };
         let own = ledger.shared().and_then(|shared| shared.budget());
@@ -84,7 +76,7 @@ pub(super) async fn run(args: &WorkerArgs, registry: &TaskRegistry) -> Result<Ex
         done += u64::from(came.is_finished());
         if came.has_failed() {
             // A service that is down is not well again at once.
-            wait(&control).await;
+            wait_unless_stopped(LOOK_AGAIN, &control).await;
         }
     }
     if control.is_stopped() {

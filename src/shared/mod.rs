@@ -32,6 +32,7 @@ pub(crate) use self::runs::{
 };
 use crate::exit::{ExitStatus, Failure};
 use crate::runs::durable;
+use crate::wording::shown::argument;
 
 /// In a process's own folder: which store it shares.
 const JOINED: &str = "shared.json";
@@ -89,8 +90,10 @@ pub(crate) fn connect(
     {
         return Err(Failure::usage(format!(
             "there is no shared budget {name:?} in {}; make it first: shiftproof shared budget \
-             {name} --max-calls N",
-            store.address()
+             {} --max-calls N --store {}",
+            store.address(),
+            argument(name),
+            argument(&store.address())
         )));
     }
     let now = JoinedStore {
@@ -146,9 +149,11 @@ pub(crate) fn check_budget(ledger: &Ledger) -> Result<(), Failure> {
             ExitStatus::Budget,
             format!(
                 "the shared budget {name:?} of {} is used up: {} of it are spent, set aside or \
-                 lost; give it more: shiftproof shared budget {name} --max-calls N",
+                 lost; give it more: shiftproof shared budget {} --max-calls N --store {}",
                 store.address(),
-                budget.total()
+                budget.total(),
+                argument(name),
+                argument(&store.address())
             ),
         )),
         _ => Ok(()),

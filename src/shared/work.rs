@@ -57,8 +57,13 @@ pub(crate) fn placeless_id(resolved: &ResolvedStudy) -> Result<String, Failure> 
 pub(crate) enum CellResult {
     /// By this run.
     Finished(String),
-    /// For this reason, which another try would meet, too.
-    Failed(String),
+    /// Another try would fail, too.
+    Failed {
+        /// Why.
+        reason: String,
+        /// The code that its run would have ended `optimize` with.
+        exit: ExitStatus,
+    },
 }
 
 impl CellResult {
@@ -207,7 +212,10 @@ mod tests {
         // Who asks for it again has mended that.
         queue.add(&cells).unwrap();
         let (id, _) = queue.take().unwrap().unwrap();
-        let hopeless = CellResult::Failed("a budget too small".into());
+        let hopeless = CellResult::Failed {
+            reason: "a budget too small".into(),
+            exit: ExitStatus::Budget,
+        };
         queue.ended(&id, &hopeless).unwrap();
         assert!(queue.take().unwrap().is_none(), "nobody tries it again");
         queue.add(&cells).unwrap();

@@ -72,7 +72,7 @@ pub enum LedgerError {
     /// more is asked.
     #[error(
         "the shared budget {budget:?} of {store} is used up; what was answered is stored: give it \
-         more (shiftproof shared budget {budget} --max-calls N), and go on"
+         more (shiftproof shared budget {budget:?} --max-calls N --store {store:?}), and go on"
     )]
     SharedBudget {
         /// Its name.

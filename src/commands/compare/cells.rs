@@ -323,8 +323,9 @@ impl<'a> CellRunner<'a> {
                 exit: ExitStatus::Provider,
                 ..
             }) => queue.failed(id, reason)?,
-            Ok(CellEnd::Failed { reason, .. }) => {
-                queue.ended(id, &CellResult::Failed(reason.clone()))?;
+            Ok(CellEnd::Failed { reason, exit, .. }) => {
+                let (reason, exit) = (reason.clone(), *exit);
+                queue.ended(id, &CellResult::Failed { reason, exit })?;
             }
             Ok(CellEnd::Interrupted(_)) => queue.give_back(id)?,
             // Why the store failed is told; that it may fail here again is not.

@@ -14,8 +14,9 @@ use shiftproof_store::shared::{WorkState, WorkStatus};
 use super::cells::{CellEnd, CellRunner, PendingCell, finished_run};
 use super::studies::ComparedStudy;
 use crate::commands::note;
+use crate::commands::signals::wait_unless_stopped;
 use crate::compare::CellState;
-use crate::exit::Failure;
+use crate::exit::{ExitStatus, Failure};
 use crate::shared;
 use crate::shared::work::{CellQueue, CellResult, CellWork};
 
@@ -106,16 +107,18 @@ impl SharedCells {
         self.queue.add(&items)
     }
 
-    /// Reads what all have done so far.
+    /// Reads what all have done so far. Returns the code that the first cell that failed would
+    /// have ended `optimize` with.
     pub fn read(
         &self,
         ledger: &Ledger,
         folder: &Path,
         studies: &mut [ComparedStudy],
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<ExitStatus>, Failure> {
         let Some(store) = shared::store_of(ledger) else {
-            return Ok(());
+            return Ok(None);
         };
+        let mut failure = None;
         let cells = self.queue.cells()?;
         let states: BTreeMap<&str, &WorkState> = cells
             .iter()
@@ -138,12 +141,15 @@ impl SharedCells {
                             None => self.queue.reopen(id)?,
                         }
                     }
-                    Some(CellResult::Failed(reason)) => {
+                    Some(CellResult::Failed { reason, exit }) => {
+                        failure.get_or_insert(exit);
                         study.cells[cell].state = CellState::Failed { run: None, reason };
                     }
                     None => {}
                 },
                 Some(WorkState::PutAside(reason)) => {
+                    // Nothing else is tried again.
+                    failure.get_or_insert(ExitStatus::Provider);
                     study.cells[cell].state = CellState::Failed {
                         run: None,
                         reason: reason.clone(),
@@ -152,7 +158,7 @@ impl SharedCells {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(failure)
     }
 
     /// Runs cells as long as there are any that nobody else has, `jobs` at once, and waits for
@@ -237,30 +243,20 @@ impl CellTaking<'_> {
                     let took = began.elapsed();
                     if came.as_ref().is_ok_and(CellEnd::has_failed) {
                         // A service that is down is not well again at once.
-                        self.wait(AFTER_FAILURE).await;
+                        wait_unless_stopped(AFTER_FAILURE, self.control).await;
                     }
                     return Some((cell.clone(), took, came));
                 }
                 Ok(None) => match self.shared.queue.cells() {
                     Ok(cells) if cells.iter().any(is_open) => {
                         self.tell_waiting(&cells);
-                        self.wait(LOOK_AGAIN).await;
+                        wait_unless_stopped(LOOK_AGAIN, self.control).await;
                     }
                     Ok(_) => return None,
                     Err(failure) => return failed(failure),
                 },
                 Err(failure) => return failed(failure),
             }
-        }
-    }
-}
-
-impl CellTaking<'_> {
-    /// Waits, or until it is to stop.
-    async fn wait(&self, time: Duration) {
-        tokio::select! {
-            () = tokio::time::sleep(time) => {}
-            () = self.control.stopped() => {}
         }
     }
 

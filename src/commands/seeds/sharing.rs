@@ -16,13 +16,13 @@ use crate::shared::work::placeless_id;
 use crate::study::ResolvedStudy;
 
 /// How often it is looked whether others are done.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How a process stands with a random seed.
 pub(super) enum SeedTurn {
     /// Its run is at its end; `None`: interrupted.
     Ended(Option<Box<NamedRun>>),
-    /// This process has it.
+    /// Another process has it: which.
     Held(String),
 }
 
@@ -83,13 +83,5 @@ impl SeededRuns<'_> {
             }
         }
         Ok(None)
-    }
-
-    /// Waits for what others have, or until it is to stop.
-    pub(super) async fn wait_for_others(&self) {
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
-            () = self.control.stopped() => {}
-        }
     }
 }
